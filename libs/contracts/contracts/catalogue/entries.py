@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The kinds of catalogue entry. A record's key on the bus is `{kind}/{id}/{version}`."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from contracts.base import Code, Day, Digest, Model, OfficeCode, StepRef, Text, Timestamp
+
+Words = dict[Literal["zh-CN", "en"], Text]
+"""A text in both languages."""
+BasisKind = Literal["request", "law", "consent"]
+
+
+class Dated(Model):
+    """Every entry is dated: in force from `from` (included) to `to` (excluded; None = open)."""
+
+    version: Annotated[int, Field(ge=1)] = 1
+    from_: Day = Field(alias="from")
+    to: Day | None = None
+
+    def in_force(self, on: date) -> bool:
+        """Say whether the entry holds on that day."""
+        return self.from_ <= on and (self.to is None or on < self.to)
+
+
+class Office(Dated):
+    """An office that takes part. `deployment`: system id of the certificates service that answers for it, if any."""
+
+    kind: Literal["office"]
+    id: OfficeCode
+    name: Words
+    level: Literal["county", "city", "province", "nation", "utility", "company"]
+    deployment: Code | None = None
+
+
+class TypeField(Model):
+    """One field of a certificate type."""
+
+    name: Code
+    type: Literal["text", "code", "date", "integer", "decimal", "holderRef"]
+    sensitivity: Literal["public", "internal", "personal", "sensitive"]
+    max_length: int = 200
+
+
+class CertificateType(Dated):
+    """What an office attests. `key`: the field that, with office, type and holder, names one certificate."""
+
+    kind: Literal["certificateType"]
+    id: Code
+    type_code: Text
+    source: OfficeCode
+    holder: Literal["person", "organisation", "either"]
+    category: Literal["register", "licence", "certificate"]
+    key: Code
+    sharing: dict[str, Text]
+    via: list[Literal["api", "event"]]
+    grace_days: int = 0
+    fields: list[TypeField]
+
+
+class Power(Dated):
+    """An office may do this in this service."""
+
+    kind: Literal["power"]
+    id: Code
+    office: OfficeCode
+    service: Code
+    action: Literal["issue", "decide", "attest"]
+    type: Code | None = None
+    law: Text
+
+
+class Responsibility(Dated):
+    """Who is accountable for a step, by when, and what silence means. A high risk forbids `deemed`."""
+
+    kind: Literal["responsibility"]
+    id: Code
+    step: StepRef
+    accountable: OfficeCode
+    within: dict[Literal["workingDays"], int]
+    on_silence: Literal["deemed", "escalate"]
+    risk: Literal["low", "medium", "high"]
+    law: Text
+
+
+class Source(Model):
+    """One office that attests the fact, and by which type."""
+
+    office: OfficeCode
+    type: Code
+
+
+class Proof(Dated):
+    """An office may ask for this fact in this step, and how it is proven (`route`)."""
+
+    kind: Literal["proof"]
+    id: Code
+    service: Code
+    step: StepRef | None = None
+    asked_by: OfficeCode
+    proves: Code
+    route: Literal["register", "licence", "check", "other", "contract", "commitment", "applicant"]
+    sources: list[Source] = []
+    legal_basis: BasisKind = "law"
+    law: Text
+
+
+class Demand(Dated):
+    """A wish for data with its law: the ground of a grant."""
+
+    kind: Literal["demand"]
+    id: Code
+    consumer: OfficeCode
+    provider: OfficeCode
+    type: Code
+    fields: list[Code]
+    service: Code
+    steps: list[StepRef] = []
+    purpose: Code
+    law: Text
+    via: list[Literal["api", "event"]] = ["api"]
+    per_day: int = 1000
+
+
+class Grant(Dated):
+    """A match of demand and supply. `onRequest` needs a live case of a listed step; `onEvent` flows without one."""
+
+    kind: Literal["grant"]
+    id: Code
+    demand: Code
+    consumer: OfficeCode
+    provider: OfficeCode
+    type: Code
+    fields: list[Code]
+    mode: Literal["onRequest", "onEvent"]
+    purpose: Code
+    basis: BasisKind
+    steps: list[StepRef] = []
+    law: Text
+
+
+class Need(Model):
+    """One need of a step: a type about a subject, or any one of several; `each`: of every person in the list."""
+
+    type: Code | None = None
+    of: Code | None = None
+    each: bool = False
+    any_of: list["Need"] | None = None
+
+
+class IssueRule(Model):
+    """What an approval issues, and to which subject."""
+
+    type: Code
+    to: Code
+
+
+class InputField(Model):
+    """New input: something no office holds."""
+
+    id: Code
+    type: Literal["text", "file", "boolean", "date"]
+    max_length: int = 400
+    media: list[Text] = []
+
+
+class LifeEventStep(Model):
+    """One step. One task per office in `tasks`; starts when all of `after` are done and its needs are answered."""
+
+    id: Code
+    tasks: Annotated[list[OfficeCode], Field(min_length=1)]
+    service: Code
+    mode: Literal["auto", "review", "commitment", "offer"]
+    after: list[Code] = []
+    needs: list[Need] = []
+    input: list[Code] = []
+    issues: list[IssueRule] = []
+
+
+class LifeEvent(Dated):
+    """One application, many offices, as data. `subjects`: name -> `person`, `["person"]` (a list) or `organisation`."""
+
+    kind: Literal["lifeEvent"]
+    id: Code
+    lead: OfficeCode
+    title: Words
+    subjects: dict[Code, Literal["person", "organisation"] | list[Literal["person"]]]
+    input: list[InputField] = []
+    steps: Annotated[list[LifeEventStep], Field(min_length=1)]
+
+
+Entry = Office | CertificateType | Power | Responsibility | Proof | Demand | Grant | LifeEvent
+
+ENTRY_MODELS: dict[str, type[Dated]] = {
+    "office": Office,
+    "certificateType": CertificateType,
+    "power": Power,
+    "responsibility": Responsibility,
+    "proof": Proof,
+    "demand": Demand,
+    "grant": Grant,
+    "lifeEvent": LifeEvent,
+}
+"""Kind -> model."""
+
+_ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+
+
+class Manifest(Model):
+    """Claims of `catalogue-release+jwt`: a release is its entries' digests. Its record's key is `release/{n}`.
+
+    `entries`: record key -> SHA-256 of the record's bytes.
+    """
+
+    iss: Code
+    iat: int
+    release: int
+    at: Timestamp
+    entries: dict[str, Digest]
+
+
+def parse_entry(raw: dict[str, Any]) -> Entry:
+    """Read one entry. Raises pydantic.ValidationError with the path of each fault."""
+    return _ENTRY.validate_python(raw)
+
+
+def record_key(entry: Entry) -> str:
+    """Name the entry's record on the bus."""
+    return f"{entry.kind}/{entry.id}/{entry.version}"

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Faults of a catalogue, and the index that the checks look things up in."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.catalogue.entries import (
+    CertificateType,
+    Demand,
+    Entry,
+    Grant,
+    LifeEvent,
+    LifeEventStep,
+    Office,
+    Power,
+    Proof,
+    Responsibility,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing that is wrong.
+
+    pointer: independent of files, such as `/grant/G-0001/fields/2`; with `@version` where several versions stand side
+    by side; `/entries/{index}/...` for an entry without a readable kind and id. code: stable, UPPER_SNAKE.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.code}: {self.detail}"
+
+
+class Index:
+    """The entries of one release by what they say. Of several versions the newest answers for the name."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = sorted(entries, key=lambda e: e.version)
+        self.offices = {e.id for e in self.entries if isinstance(e, Office)}
+        self.types = {e.id: e for e in self.entries if isinstance(e, CertificateType)}
+        self.demands = {e.id: e for e in self.entries if isinstance(e, Demand)}
+        self.grants = [e for e in self.entries if isinstance(e, Grant)]
+        self.events = {e.id: e for e in self.entries if isinstance(e, LifeEvent)}
+        self.powers = [e for e in self.entries if isinstance(e, Power)]
+        self.proofs = [e for e in self.entries if isinstance(e, Proof)]
+        self.responsibilities = [e for e in self.entries if isinstance(e, Responsibility)]
+        self.steps: dict[str, LifeEventStep] = {
+            f"{event.id}/{step.id}": step for event in self.events.values() for step in event.steps
+        }
+        names = Counter((e.kind, e.id) for e in self.entries)
+        self._several = {name for name, times in names.items() if times > 1}
+
+    def pointer(self, entry: Entry, *path: str | int) -> str:
+        """Point at a part of *entry*."""
+        name = f"{entry.id}@{entry.version}" if (entry.kind, entry.id) in self._several else entry.id
+        return "/" + "/".join(map(str, (entry.kind, name, *path)))
+
+    def fault(self, entry: Entry, path: Iterable[str | int], code: str, detail: str) -> Fault:
+        """Name one fault of *entry*."""
+        return Fault(self.pointer(entry, *path), code, detail)
+
+    def has_power(self, office: str, service: str) -> bool:
+        """Say whether the power list gives *office* anything over *service*."""
+        return any((p.office, p.service) == (office, service) for p in self.powers)
+
+    def attests(self, office: str, type_name: str) -> bool:
+        """Say whether *office* is in a position to know what *type_name* says: it may issue or attest it."""
+        return any((p.office, p.type) == (office, type_name) and p.action != "decide" for p in self.powers)
+
+
+def find_cycle(after: dict[str, list[str]]) -> list[str] | None:
+    """Find a cycle of a graph (node -> nodes it waits for) and give its nodes, the first one again at the end.
+
+    Deterministic: the smallest node on any cycle found first starts it. None when there is none.
+    """
+    done: set[str] = set()
+    for start in sorted(after):
+        cycle = _walk(after, start, [], done)
+        if cycle is not None:
+            return cycle
+    return None
+
+
+def _walk(after: dict[str, list[str]], node: str, path: list[str], done: set[str]) -> list[str] | None:
+    if node in path:
+        return [*path[path.index(node) :], node]
+    if node in done:
+        return None
+    for further in sorted(after.get(node, ())):
+        cycle = _walk(after, further, [*path, node], done)
+        if cycle is not None:
+            return cycle
+    done.add(node)
+    return None

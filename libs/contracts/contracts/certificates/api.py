@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Models of the certificates API and of its facts on the bus."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from contracts.base import Code, Day, Digest, Id, Jwe, Jws, Model, OfficeCode, Pseudonym, StepRef, Text, Timestamp
+
+Status = Literal["01", "02", "03", "04", "05", "06", "07", "99"]
+"""Status codes of the ministries' interface: 01 valid, 02 suspended, 03 rescinded, 04 cancelled, 05 lapsed, ..."""
+FactType = Literal["issued", "amended", "suspended", "reinstated", "revoked", "expired"]
+Claims = Annotated[dict[str, Any], Field(max_length=64)]
+"""Fields of the type by name; names and types are checked against the catalogue."""
+
+
+class Holder(Model):
+    """Whose certificate it is; exactly one member.
+
+    `subject`: the office's own pseudonym of a person. `alias`: the same, sealed to the office's `answering` key, as a
+    task carries it. `organisation`: USCC.
+    """
+
+    subject: Pseudonym | None = None
+    alias: Jwe | None = None
+    organisation: OfficeCode | None = None
+
+
+class TaskRef(Model):
+    """The task that asked for this certificate, proved by cases."""
+
+    task_id: Id
+    case_id: Id
+    step: StepRef
+    case_proof: Jws
+
+
+class Issue(Model):
+    """`POST /v1/certificates`, `Idempotency-Key` due; `task-{taskId}` when a task asked for it."""
+
+    office: OfficeCode
+    type: Code
+    holder: Holder
+    claims: Claims
+    valid_from: Day
+    valid_to: Day | None = None
+    task: TaskRef | None = None
+
+
+class Certificate(Model):
+    """A certificate version as its own office reads it."""
+
+    certificate_id: Id
+    version: int
+    office: OfficeCode
+    type: Code
+    type_version: int
+    licence_id: Text
+    status: Status
+    subject: Pseudonym | None = None
+    organisation: OfficeCode | None = None
+    claims: Claims
+    valid_from: Day
+    valid_to: Day | None = None
+    issued_at: Timestamp
+    credential: str
+    """SD-JWT VC (RFC 9901), all disclosures: the office's own copy."""
+
+
+class Issued(Model):
+    """201: what the issuing office needs to know at once; no claims."""
+
+    certificate_id: Id
+    version: int
+    licence_id: Text
+    status: Status
+
+
+class ChangeStatus(Model):
+    """`POST /v1/certificates/{id}/suspensions | reinstatements | revocations`. `If-Match: "{version}"` due.
+
+    `ending` only for revocations: cancel 04, rescind 03, revoke 07.
+    """
+
+    reason: Text
+    ending: Literal["cancel", "rescind", "revoke"] | None = None
+
+
+class Verify(Model):
+    """`POST /v1/verifications`."""
+
+    credential: Annotated[str, Field(max_length=65536)]
+
+
+class Check(Model):
+    """One named check and how it went."""
+
+    name: Code
+    ok: bool
+
+
+class Verdict(Model):
+    """Never a bare boolean: the first failed check gives `code`."""
+
+    verdict: Literal["valid", "invalid", "unknown"]
+    code: Code | None = None
+    checks: list[Check]
+    status: Status | None = None
+    claims: Claims | None = None
+
+
+class Fact(Model):
+    """Body of `certificates.certificate.v1`: a bare fact, no subject; type `certificates.certificate.<fact>.v1`."""
+
+    certificate_id: Id
+    version: int
+    office: OfficeCode
+    type: Code
+    type_code: Text
+    status: Status
+    provisional: bool = False
+    case_id: Id | None = None
+    task_id: Id | None = None
+
+
+class Holding(Model):
+    """Body of `certificates.holding.v1`, for the directory. The person is a fresh alias for the platform."""
+
+    certificate_id: Id
+    type: Code
+    office: OfficeCode
+    version: int
+    status: Status
+    valid_from: Day
+    valid_to: Day | None = None
+    person: Jwe | None = None
+    organisation: OfficeCode | None = None
+
+
+class Presentation(Model):
+    """What a receiver gets: an SD-JWT VC signed for this one release, granted fields only."""
+
+    credential: Annotated[str, Field(max_length=65536)]
+    evidence_digest: Digest

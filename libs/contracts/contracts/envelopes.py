@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Bodies of the sealed envelopes: sign, then seal; one JWE to one office."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from contracts.base import Code, Digest, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
+from contracts.certificates.api import FactType, Presentation, Status
+from contracts.receipts import Asker
+
+Kind = Literal["ask", "answer", "share", "task", "correction"]
+
+
+class EnvelopeClaims(Model):
+    """Claims of the JWS `envelope+jwt` inside the JWE. `jti` = event id; `iss` a system id; `aud` a USCC."""
+
+    iss: Code
+    aud: OfficeCode
+    iat: int
+    jti: Id
+    kind: Kind
+    exchange_id: Id
+    body: dict[str, Any]
+
+
+class LegalBasis(Model):
+    """Kind and, for law, the provision; for consent, its id."""
+
+    kind: Literal["request", "law", "consent"]
+    provision: Text | None = None
+    consent_id: Id | None = None
+
+
+class PersonAliases(Model):
+    """One person, for the platform and for the holder that this ask goes to."""
+
+    platform: Jwe
+    holder: Jwe
+
+
+class Ask(Model):
+    """exchange-bus -> holder. Exactly one of `fields` and `predicate`; `aliases` or `organisation`."""
+
+    request_id: Id
+    request_hash: Digest
+    salt: Text
+    asker: Asker
+    type: Code
+    type_version: int
+    fields: list[Code] | None = None
+    predicate: Code | None = None
+    purpose: Code
+    legal_basis: LegalBasis
+    entry: Code
+    release: int
+    grant_id: Code
+    case_id: Id
+    step: StepRef
+    case_proof: Jws
+    aliases: PersonAliases | None = None
+    organisation: OfficeCode | None = None
+    recorded_at: Timestamp
+    deadline: Timestamp
+
+
+class Answer(Model):
+    """Holder -> asker: `presentation` or `code`. No subject: the asker knows whom it asked about."""
+
+    request_id: Id
+    outcome: Literal["answered", "refused"]
+    type: Code
+    holder: OfficeCode
+    presentation: Presentation | None = None
+    predicate: dict[str, Any] | None = None
+    code: Code | None = None
+
+
+class Share(Model):
+    """Holder -> grantee, for every fact of a shared certificate, in order per share id. No certificate id."""
+
+    share_id: Digest
+    grant_id: Code
+    fact: FactType
+    type: Code
+    office: OfficeCode
+    certificate_version: int
+    status: Status
+    subject: Jwe | None = None
+    """Alias for the receiver's `inbox` key."""
+    organisation: OfficeCode | None = None
+    presentation: Presentation | None = None
+    """There while the certificate's status is 01."""
+
+
+class NeedAnswer(Model):
+    """One need of a task: the request that answered it, or why none did."""
+
+    type: Code
+    of: Code
+    index: Annotated[int, Field(ge=0)] = 0
+    request_id: Id
+    outcome: Literal["answered", "refused"]
+    code: Code | None = None
+
+
+class IssueOrder(Model):
+    """What the task asks the office to issue; `holder` is an alias for the office's `answering` key."""
+
+    type: Code
+    holder: Jwe
+
+
+class Task(Model):
+    """cases -> office. `subject`: the applicant as alias for the office's `inbox` key."""
+
+    task_id: Id
+    case_id: Id
+    step: StepRef
+    service: Code
+    mode: Literal["auto", "review", "commitment", "offer"]
+    deadline: Timestamp
+    subject: Jwe
+    input: dict[str, Any]
+    needs: list[NeedAnswer]
+    issues: list[IssueOrder]
+    case_proof: Jws

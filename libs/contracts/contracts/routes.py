@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The gateway's route table: which path goes to which service, who may call it, and what it must carry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.roles import Role
+
+Security = Literal["public", "system", "citizen", "either"]
+Receipt = Literal["none", "exchange", "view"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route. `path` holds `{name}` segments. `service` is a role; certificates is chosen by the token's `aud`.
+
+    `context`: the call must carry Tongban-Purpose and Tongban-Legal-Basis. `receipt`: exchange = pending before and
+    outcome after; view = one, durable before the body leaves.
+    """
+
+    method: str
+    path: str
+    service: Role
+    security: Security
+    context: bool = False
+    receipt: Receipt = "none"
+    purpose: str = ""
+    query: frozenset[str] = frozenset()
+    body_limit: int = 1_048_576
+
+
+def _route(method: str, path: str, service: Role, security: Security, **more: object) -> Route:
+    return Route(method, path, service, security, **more)  # type: ignore[arg-type]
+
+
+_ID, _BUS, _CERT, _CASES, _LEDGER = Role.IDENTITY, Role.EXCHANGE_BUS, Role.CERTIFICATES, Role.CASES, Role.LEDGER
+
+ROUTES: tuple[Route, ...] = (
+    _route("POST", "/v1/token", _ID, "public"),
+    _route("POST", "/v1/sandbox/sessions", _ID, "public"),
+    _route("POST", "/v1/persons/resolve", _ID, "system"),
+    _route("POST", "/v1/persons/handles", _ID, "citizen"),
+    _route("POST", "/v1/certificates", _CERT, "system"),
+    _route("GET", "/v1/certificates/{id}", _CERT, "system", context=True),
+    _route("POST", "/v1/certificates/{id}/suspensions", _CERT, "system"),
+    _route("POST", "/v1/certificates/{id}/reinstatements", _CERT, "system"),
+    _route("POST", "/v1/certificates/{id}/revocations", _CERT, "system"),
+    _route("POST", "/v1/verifications", _CERT, "system"),
+    _route("POST", "/v1/evidence-requests", _BUS, "system", context=True, receipt="exchange"),
+    _route("GET", "/v1/evidence-requests/{id}", _BUS, "system"),
+    _route("GET", "/v1/inbox", _BUS, "system", query=frozenset({"limit", "wait", "after"})),
+    _route("POST", "/v1/inbox/acknowledgements", _BUS, "system"),
+    _route("POST", "/v1/cases", _CASES, "citizen"),
+    _route("GET", "/v1/cases/{id}", _CASES, "citizen", receipt="view", purpose="own-case"),
+    _route("POST", "/v1/tasks/{id}/completion", _CASES, "system"),
+    _route("POST", "/v1/tasks/{id}/refusal", _CASES, "system"),
+    _route("POST", "/v1/tasks/{id}/demands", _CASES, "system"),
+    _route(
+        "GET",
+        "/v1/receipts",
+        _LEDGER,
+        "citizen",
+        receipt="view",
+        purpose="own-receipts",
+        query=frozenset({"limit", "after"}),
+    ),
+)
+"""Beside these the gateway itself answers `GET /v1/records/{topic}` (signed records of catalogue and keys)."""
