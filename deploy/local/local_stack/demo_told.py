@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a demo claims, for the check to recompute."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Figure = int | str | list[str]
+
+
+@dataclass
+class Told:
+    """The demo's claims. since, until: the moments between which everything counts (until excluded).
+
+    figures: name -> what the demo counted. secrets: texts that must not have passed on the bus in the clear.
+    """
+
+    event: str
+    since: datetime
+    until: datetime | None = None
+    case_id: str = ""
+    certificate_id: str = ""
+    figures: dict[str, Figure] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+
+    def contains(self, moment: str) -> bool:
+        """Tell whether an RFC 3339 time lies between since and until."""
+        at = datetime.fromisoformat(moment)
+        return self.since <= at and (self.until is None or at < self.until)
