@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The only place where the parts of cases meet. Nothing is built at import."""
+
+from contextlib import AsyncExitStack
+
+from cases.api import router
+from cases.clients import HttpExchangeBus, HttpIdentity
+from cases.consumers import CertificateFacts, RequestStates
+from cases.jobs import CaseWork
+from cases.service import Deciding, Gathering, Opening, Parts
+from cases.settings import Settings
+from contracts import topics
+from kit.api import create_api
+from kit.auth import Authenticator
+from kit.catalogue import CatalogueReplica
+from kit.clock import system_clock
+from kit.consumer import Consumer
+from kit.db import Database, open_db
+from kit.health import Health
+from kit.http import ServiceClient
+from kit.jose import PrivateKey
+from kit.migrations import schema_is_current
+from kit.outbox import Relay, Upkeep
+from kit.parked import router as parked_router
+from kit.process import Part, Running
+from kit.receipts import ReceiptSigner
+from kit.registry import Registry
+from kit.tokens import AssertionSigner
+from kit.trust import Trust
+
+
+class App:
+    """Builds what a process of cases runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def open(self, stack: AsyncExitStack, *, serve: bool, work: bool) -> Running:
+        """Open database, replicas and clients; give the API and the worker's parts."""
+        s = self._settings
+        trust = Trust.load(s.trust_file)
+        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
+        catalogue = CatalogueReplica.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
+        key = PrivateKey.from_jwk(s.jwk("sig.jwk"))
+        signer = ReceiptSigner(s.system, s.operator, s.instance, key, registry.ledger_key, system_clock)
+        db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
+        assertions = AssertionSigner(s.system, key, system_clock)
+        identity = await stack.enter_async_context(
+            ServiceClient("identity", s.identity_urls, signer=assertions, audience="identity")
+        )
+        bus = await stack.enter_async_context(
+            ServiceClient("exchange-bus", s.exchange_bus_urls, signer=assertions, audience="exchange-bus")
+        )
+        platform = PrivateKey.from_jwk(s.jwk("platform.jwk"))
+        parts = Parts(
+            db=db,
+            catalogue=catalogue.current,
+            office_key=registry.office_key,
+            platform_keys={platform.kid: platform},
+            system=s.system,
+            key=key,
+            identity=HttpIdentity(identity),
+            exchange_bus=HttpExchangeBus(bus),
+            clock=system_clock,
+            ask_deadline_s=s.ask_deadline_s,
+        )
+        gathering, deciding = Gathering(parts), Deciding(parts)
+        state = {
+            "authenticator": Authenticator(s, registry, trust, system_clock),
+            "opening": Opening(parts),
+            "deciding": deciding,
+            "db": db,
+        }
+        app = create_api(s, routers=[router, parked_router], service="cases", state=state) if serve else None
+        running: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
+        if work:
+            running |= self._work(db, gathering, deciding)
+        return Running(app=app, parts=running, health=_health(db, registry, catalogue))
+
+    def _work(self, db: Database, gathering: Gathering, deciding: Deciding) -> dict[str, Part]:
+        bootstrap = self._settings.kafka_bootstrap_servers
+        jobs = [gathering.prepare_steps, gathering.send_asks, deciding.seal_tasks]
+        states, facts = RequestStates(gathering), CertificateFacts(deciding)
+        hears = {
+            "requests": Consumer(
+                db, bootstrap, "cases.requests", lambda: [topics.EVIDENCE_REQUEST], states, gaps="strict"
+            ),
+            "facts": Consumer(db, bootstrap, "cases.facts", lambda: [topics.CERTIFICATE], facts, gaps="strict"),
+        }
+        return {
+            "relay": Relay(db, bootstrap).run,
+            "upkeep": Upkeep(db).run,
+            "work": CaseWork(db, jobs).run,
+            **{name: consumer.run for name, consumer in hears.items()},
+        }
+
+
+def _health(db: Database, registry: Registry, catalogue: CatalogueReplica) -> Health:
+    health = Health()
+
+    async def registry_ready() -> bool:
+        return registry.ready
+
+    async def catalogue_ready() -> bool:
+        return catalogue.ready
+
+    async def schema() -> bool:
+        return await schema_is_current(db, "cases")
+
+    health.add("database", db.check)
+    health.add("schema", schema)
+    health.add("registry", registry_ready)
+    health.add("catalogue", catalogue_ready)
+    return health
+
+
+def build(settings: Settings) -> App:
+    """Give the application; `kit.process` opens it."""
+    return App(settings)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What callers of cases may see beside the common errors of kit."""
+
+from kit.errors import Kind, ServiceError, UpstreamError
+
+_OWN_MEMBERS = frozenset({"type", "title", "status", "code", "instance", "detail", "errors"})
+
+
+class LifeEventUnknown(ServiceError):
+    """404: no life event of that name is in force."""
+
+    kind, code, title = Kind.NOT_FOUND, "LIFE_EVENT_UNKNOWN", "No such life event is in force"
+
+
+class CaseInputInvalid(ServiceError):
+    """400: subjects or input don't fit the life event; every fault is named."""
+
+    kind, code, title = Kind.INVALID, "CASE_INPUT_INVALID", "The application does not fit the life event"
+
+
+class CaseUnknown(ServiceError):
+    """404: no such case of this applicant. Another citizen's case looks the same."""
+
+    kind, code, title = Kind.NOT_FOUND, "CASE_UNKNOWN", "No such case"
+
+
+class TaskUnknown(ServiceError):
+    """404: no such task of this office. Another office's task looks the same."""
+
+    kind, code, title = Kind.NOT_FOUND, "TASK_UNKNOWN", "No such task"
+
+
+class TaskNotOpen(ServiceError):
+    """409: the task is done, refused or cancelled already."""
+
+    kind, code, title = Kind.CONFLICT, "TASK_NOT_OPEN", "The task is not open"
+
+
+class TaskIssues(ServiceError):
+    """409: this task is completed by issuing its certificate, not by a note."""
+
+    kind, code, title = Kind.CONFLICT, "TASK_ISSUES", "The task is completed by the certificate it asks for"
+
+
+class Refused(ServiceError):
+    """What exchange-bus refused, passed on with its own code, kind and members (`instead`, `entry`, `appeal`, ...)."""
+
+    def __init__(self, upstream: UpstreamError) -> None:
+        facts = {name: value for name, value in upstream.problem.items() if name not in _OWN_MEMBERS}
+        super().__init__(str(upstream.problem.get("detail", "")), **facts)
+        self.kind = upstream.upstream_kind
+        self.code = upstream.upstream_code  # type: ignore[misc]
+        self.title = str(upstream.problem.get("title", "Refused"))  # type: ignore[misc]
+
+
+class PersonUnknown(ServiceError):
+    """404: identity knows no such person (a handle of a number that nobody has)."""
+
+    kind, code, title = Kind.NOT_FOUND, "NOT_FOUND", "Not found"

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where the parts of certificates meet."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from certificates.api import router
+from certificates.clients import AliasMinter, Identity
+from certificates.consumers import Asks
+from certificates.jobs import ExpiryJob, ShareJob
+from certificates.service import (
+    AliasBook,
+    Answering,
+    Changing,
+    Credentials,
+    Issuing,
+    Keys,
+    Reading,
+    Rulebook,
+    Serials,
+    Sharing,
+    Verifying,
+)
+from certificates.settings import Settings
+from contracts import topics
+from contracts.receipts import Asker
+from contracts.roles import Role
+from kit import parked
+from kit.api import create_api
+from kit.auth import Authenticator
+from kit.catalogue import CatalogueReplica
+from kit.clock import Clock, system_clock
+from kit.consumer import Consumer
+from kit.db import Database, open_db
+from kit.edge import EdgeMiddleware
+from kit.health import Health
+from kit.http import ServiceClient
+from kit.jose import PublicKey
+from kit.migrations import schema_is_current
+from kit.outbox import Relay, Upkeep
+from kit.process import Part, Running
+from kit.receipts import ReceiptSigner
+from kit.registry import Registry
+from kit.tokens import AssertionSigner
+from kit.trust import Trust
+
+PACKAGE = "certificates"
+
+
+class Parties:
+    """The other parties that sharing needs, as the registry knows them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def office_key(self, office: str, use: str) -> PublicKey | None:
+        """Give the newest key in force of an office or the platform, or None."""
+        return self._registry.office_key(office, use)
+
+    def directory(self) -> Asker | None:
+        """Give the system that keeps the directory, and its operator."""
+        record = self._registry.system(Role.EXCHANGE_BUS.value)
+        return None if record is None else Asker(office=record.operator, system=record.system_id)
+
+
+class App:
+    """One deployment. Everything is built in `open`, nothing before."""
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self._clock = clock
+
+    async def open(self, stack: AsyncExitStack, *, serve: bool, work: bool) -> Running:
+        """Connect everything; what must be closed goes on *stack*."""
+        settings, clock, health = self.settings, self._clock, Health()
+        trust, keys = Trust.load(settings.trust_file), Keys.load(settings)
+        registry = Registry.from_bus(settings.kafka_bootstrap_servers, trust, clock)
+        catalogue = CatalogueReplica.from_bus(settings.kafka_bootstrap_servers, trust, clock)
+        signer = ReceiptSigner(
+            settings.system, settings.operator, settings.instance, keys.sig, registry.ledger_key, clock
+        )
+        db = await stack.enter_async_context(open_db(settings, signer=signer, clock=clock))
+        identity = await stack.enter_async_context(
+            ServiceClient(
+                "identity",
+                settings.identity_urls,
+                signer=AssertionSigner(settings.system, keys.sig, clock),
+                audience="identity",
+            )
+        )
+        uses = UseCases(settings, clock, db, keys, registry, Rulebook(catalogue.current, clock), Identity(identity))
+        _watch(health, db, registry, catalogue)
+        parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
+        if work:
+            parts |= uses.parts()
+        app = build_api(settings, uses, registry, trust, clock) if serve else None
+        return Running(app=app, parts=parts, health=health)
+
+
+class UseCases:
+    """All use cases, each with its collaborators."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        db: Database,
+        keys: Keys,
+        registry: Registry,
+        rulebook: Rulebook,
+        identity: AliasMinter,
+    ) -> None:
+        credentials = Credentials(keys, clock, timedelta(hours=settings.presentation_hours))
+        alias_book = AliasBook(db, identity, registry, clock)
+        case_keys = registry.key_of(Role.CASES)
+        self._settings, self._clock, self._db, self._keys = settings, clock, db, keys
+        self._registry, self._rulebook = registry, rulebook
+        self.changing = Changing(db=db, rulebook=rulebook, keys=keys)
+        self.issuing = Issuing(
+            db=db, rulebook=rulebook, credentials=credentials, keys=keys, serials=Serials(db), case_keys=case_keys
+        )
+        self.reading = Reading(db=db, alias_book=alias_book)
+        self.verifying = Verifying(db=db, rulebook=rulebook, registry=registry, offices=settings.offices)
+        self.sharing = Sharing(
+            db=db,
+            rulebook=rulebook,
+            credentials=credentials,
+            keys=keys,
+            alias_book=alias_book,
+            parties=Parties(registry),
+            system=settings.system,
+            batch=settings.share_batch,
+        )
+        self.answering = Answering(
+            db=db,
+            rulebook=rulebook,
+            credentials=credentials,
+            keys=keys,
+            registry=registry,
+            case_keys=case_keys,
+            system=settings.system,
+        )
+
+    def state(self) -> dict[str, object]:
+        """Give what routes find."""
+        return {
+            "db": self._db,
+            "offices": frozenset(self._settings.offices),
+            "issuing": self.issuing,
+            "changing": self.changing,
+            "reading": self.reading,
+            "verifying": self.verifying,
+        }
+
+    def parts(self) -> dict[str, Part]:
+        """Give the workers."""
+        settings, bootstrap = self._settings, self._settings.kafka_bootstrap_servers
+        handler = Asks(self.answering, self._keys, self._registry, settings.offices, self._clock)
+        asks = Consumer(self._db, bootstrap, f"{settings.system}.asks", self._ask_topics, handler, gaps="strict")
+        return {
+            "relay": Relay(self._db, bootstrap).run,
+            "upkeep": Upkeep(self._db).run,
+            "asks": asks.run,
+            "shares": ShareJob(self._db, self.sharing).run,
+            "expiry": ExpiryJob(self.changing).run,
+        }
+
+    def _ask_topics(self) -> list[str]:
+        """Name the topics of our offices that a release holds: before that they don't exist."""
+        listed = self._rulebook.book().offices
+        return [topics.ask_topic(office) for office in self._settings.offices if office in listed]
+
+
+def build_api(settings: Settings, uses: UseCases, registry: Registry, trust: Trust, clock: Clock) -> EdgeMiddleware:
+    """Make the API. Tokens must be meant for this very deployment: their `aud` is its system id."""
+    authenticator = Authenticator(settings, registry, trust, clock, audience=settings.system)
+    state = {**uses.state(), "authenticator": authenticator}
+    return create_api(settings, routers=[router, parked.router], service=PACKAGE, state=state)
+
+
+def _watch(health: Health, db: Database, registry: Registry, catalogue: CatalogueReplica) -> None:
+    """Ready means: the database answers and has our schema, keys and a release of the catalogue are loaded."""
+
+    async def schema() -> bool | str:
+        return await schema_is_current(db, PACKAGE) or "MIGRATION_MISSING"
+
+    async def keys() -> bool:
+        return registry.ready
+
+    async def lists() -> bool:
+        return catalogue.ready
+
+    health.add("database", schema)
+    health.add("registry", keys)
+    health.add("catalogue", lists)
+
+
+def build(settings: Settings) -> App:
+    """Make the service."""
+    return App(settings)

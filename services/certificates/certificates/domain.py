@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Rules of certificates: what may be issued, which operation is legal when, what may be shown. Pure; days are UTC."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from certificates.errors import (
+    ClaimsInvalid,
+    FieldError,
+    ListExpired,
+    NotInPowerList,
+    TransitionNotAllowed,
+    TypeUnknown,
+    VersionChanged,
+)
+
+Status = Literal["01", "02", "03", "04", "05", "06", "07", "99"]
+FactType = Literal["issued", "amended", "suspended", "reinstated", "revoked", "expired"]
+
+MAX_INTEGER: Final = 2**53 - 1  # RFC 7493: what every reader of JSON keeps exactly
+SERIALS_A_DAY: Final = 999_999
+"""Six digits: what one type of one office may issue on a day."""
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,9})?", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+# ------------------------------------------------------------------------------------------------ operations
+class Operation(StrEnum):
+    """What an office, or the clock, does to the latest version. The ways to end it are operations of their own."""
+
+    NEW = "new"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    RESCIND = "rescind"
+    REVOKE = "revoke"
+
+
+TRANSITIONS: Final[Mapping[Operation, Mapping[Status | None, Status]]] = {
+    # 03, 04 and 07 lead to a new certificate with a ruling only, and no caller can hand one in yet.
+    Operation.NEW: {None: "01"},
+    Operation.SUSPEND: {"01": "02"},
+    Operation.EXPIRE: {"01": "05", "02": "05", "99": "05"},
+    Operation.CANCEL: {"01": "04", "02": "04", "05": "04", "99": "04"},
+    Operation.RESCIND: {"01": "03", "02": "03", "05": "03", "99": "03"},
+    Operation.REVOKE: {"01": "07", "02": "07", "99": "07"},
+    Operation.REINSTATE: {"02": "01", "99": "01"},
+}
+"""Operation -> status before -> status after; what isn't here is refused (domain, section 2.4)."""
+
+FACTS: Final[Mapping[Operation, FactType]] = {
+    Operation.NEW: "issued",
+    Operation.SUSPEND: "suspended",
+    Operation.REINSTATE: "reinstated",
+    Operation.EXPIRE: "expired",
+    Operation.CANCEL: "revoked",
+    Operation.RESCIND: "revoked",
+    Operation.REVOKE: "revoked",
+}
+"""Which fact an operation becomes on the bus."""
+
+
+def transition(operation: Operation, status: Status | None, *, valid_to: date | None, today: date) -> Status:
+    """Give the status after *operation*. status: before it, None when there is no certificate yet.
+
+    Expiring needs a passed `validTo`, reinstating one that is not passed. Raises TransitionNotAllowed.
+    """
+    after = TRANSITIONS[operation].get(status)
+    over = valid_to is not None and valid_to < today
+    if after is None or (operation is Operation.REINSTATE and over) or (operation is Operation.EXPIRE and not over):
+        raise TransitionNotAllowed(operation=operation.value, before=status)
+    return after
+
+
+# ------------------------------------------------------------------------------------------------ issuing
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose it is: `subject`, the office's own pseudonym of a person, or `organisation`, a USCC; exactly one."""
+
+    subject: str | None = None
+    organisation: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The one that is there: what certificates are looked up by."""
+        return self.subject or self.organisation or ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """A field of a type: its form, and for texts the most characters."""
+
+    name: str
+    form: Literal["text", "code", "date", "integer", "decimal", "holderRef"]
+    max_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRule:
+    """A certificate type in force. key: the claim that, with office, type and holder, names one certificate."""
+
+    name: str
+    version: int
+    type_code: str
+    holders: Literal["person", "organisation", "either"]
+    key: str
+    fields: tuple[FieldRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an office wants issued."""
+
+    office: str
+    type: str
+    holder: Holder
+    claims: Mapping[str, Any]
+    valid_from: date
+    valid_to: date | None
+    case_id: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate, its latest version. event_seq: how many facts it has. credential: the office's own copy."""
+
+    id: str
+    office: str
+    type: str
+    type_version: int
+    type_code: str
+    holder: Holder
+    natural_key: str
+    claims: Mapping[str, Any]
+    version: int
+    event_seq: int
+    status: Status
+    licence_id: str
+    valid_from: date
+    valid_to: date | None
+    issued_at: datetime
+    credential: str
+    case_id: str | None = None
+    task_id: str | None = None
+
+    def shows(self, today: date) -> bool:
+        """Tell whether its content may be shown as true: status 01, inside its validity (both days included)."""
+        return self.status == "01" and self.valid_from <= today and (self.valid_to is None or today <= self.valid_to)
+
+
+def check_listed(rule: TypeRule | None, *, known: bool, powered: bool) -> TypeRule:
+    """Give the rule by which the office may issue. known: the catalogue has the type, in force or not.
+
+    Raises TypeUnknown, ListExpired, NotInPowerList, in this order.
+    """
+    if rule is None:
+        raise ListExpired if known else TypeUnknown
+    if not powered:
+        raise NotInPowerList(type=rule.name)
+    return rule
+
+
+def check_order(order: Order, rule: TypeRule, today: date) -> str:
+    """Check holder, claims and validity against the type; give the natural key.
+
+    Claims are exactly the type's fields. Raises ClaimsInvalid with every wrong field.
+    """
+    errors = [*_holder_errors(order.holder, rule), *_claim_errors(order.claims, rule.fields), *_dates(order, today)]
+    if errors:
+        raise ClaimsInvalid(errors)
+    return str(order.claims.get(rule.key, ""))
+
+
+def _holder_errors(holder: Holder, rule: TypeRule) -> list[FieldError]:
+    given = [name for name, value in (("person", holder.subject), ("organisation", holder.organisation)) if value]
+    if len(given) != 1:
+        return [FieldError("/holder", "EXACTLY_ONE", "Name a person or an organisation.")]
+    if rule.holders not in ("either", given[0]):
+        return [FieldError("/holder", "HOLDER_KIND", f"This type is for: {rule.holders}.")]
+    return []
+
+
+def _claim_errors(claims: Mapping[str, Any], fields: Sequence[FieldRule]) -> list[FieldError]:
+    names = {field.name for field in fields}
+    extra = [FieldError("/claims", "EXTRA_FORBIDDEN", "A claim is not a field of the type.")]
+    missing = [FieldError(f"/claims/{f.name}", "MISSING") for f in fields if f.name not in claims]
+    wrong = [
+        FieldError(f"/claims/{f.name}", f"NOT_{f.form.upper()}")
+        for f in fields
+        if f.name in claims and not _fits(claims[f.name], f)
+    ]
+    return [*(extra if claims.keys() - names else []), *missing, *wrong]
+
+
+def _fits(value: object, field: FieldRule) -> bool:
+    if field.form == "integer":
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+    if not isinstance(value, str) or not 0 < len(value) <= field.max_length or _CONTROL.search(value):
+        return False
+    match field.form:
+        case "code":
+            return _CODE.fullmatch(value) is not None
+        case "decimal":  # a text, so that no reader's floating point changes an amount
+            return _DECIMAL.fullmatch(value) is not None
+        case "date":
+            return _is_day(value)
+        case _:
+            return True
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return _DATE.fullmatch(value) is not None and date.fromisoformat(value) is not None
+    except ValueError:
+        return False
+
+
+def _dates(order: Order, today: date) -> list[FieldError]:
+    if order.valid_to is None:
+        return []
+    if order.valid_to < order.valid_from:
+        return [FieldError("/validTo", "BEFORE_VALID_FROM")]
+    return [FieldError("/validTo", "PAST")] if order.valid_to < today else []
+
+
+# ------------------------------------------------------------------------------------------------ changing
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a certificate stands, read under its lock."""
+
+    id: str
+    office: str
+    type: str
+    type_code: str
+    version: int
+    event_seq: int
+    status: Status
+    valid_to: date | None
+    licence_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One operation that happened: its fact, and where the certificate stands after it."""
+
+    operation: Operation
+    fact: FactType
+    before: Status
+    after: Standing
+
+
+def change(standing: Standing, operation: Operation, today: date) -> Change:
+    """Apply *operation* to a locked certificate. Raises TransitionNotAllowed."""
+    status = transition(operation, standing.status, valid_to=standing.valid_to, today=today)
+    after = replace(standing, status=status, event_seq=standing.event_seq + 1)
+    return Change(operation, FACTS[operation], standing.status, after)
+
+
+def check_version(standing: Standing, wanted: int) -> None:
+    """Demand that the caller means the latest version. Raises VersionChanged."""
+    if standing.version != wanted:
+        raise VersionChanged
+
+
+# ------------------------------------------------------------------------------------------------ sharing
+@dataclass(frozen=True, slots=True)
+class EventGrant:
+    """A grant of mode onEvent: facts of a type flow to the consumer without a case."""
+
+    id: str
+    consumer: str
+    provider: str
+    type: str
+    fields: tuple[str, ...]
+    purpose: str
+    basis: Literal["request", "law", "consent"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTask:
+    """One fact that is to reach one grantee, or the directory (grant_id None).
+
+    stream: what order is kept by: the share id, or the certificate's id for the directory.
+    """
+
+    office: str
+    stream: str
+    grant_id: str | None
+    certificate_id: str
+    version: int
+    event_seq: int
+    fact: FactType
+    status: Status
+    id: int = 0

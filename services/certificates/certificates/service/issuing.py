@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Issuing a certificate: one commit, or nothing."""
+
+from dataclasses import replace
+
+from certificates import domain, events, store
+from certificates.domain import Certificate, FactType, Holder, Operation, Order, ShareTask, Status, TypeRule
+from certificates.errors import ClaimsInvalid, FieldError, TaskAlreadyIssued, TaskNotProven
+from certificates.service.credentials import Credentials
+from certificates.service.keys import Keys
+from certificates.service.rulebook import Book, Rulebook
+from certificates.service.serials import Serials
+from contracts.certificates.api import Issue, Issued
+from contracts.identifiers import is_uscc, mint_licence_id, mint_serial
+from contracts.ids import uuid7
+from kit import aliases, gate
+from kit.aliases import AliasRefused
+from kit.db import Answer, Database, Idem, Transaction, UniqueViolation
+from kit.errors import ServiceError, Unavailable
+from kit.tokens import KeyOf
+
+SHARE_CHANNEL = "share"
+
+
+class Issuing:
+    """The use case `issue`. case_keys: keys of systems with the role cases, and of nobody else."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        rulebook: Rulebook,
+        credentials: Credentials,
+        keys: Keys,
+        serials: Serials,
+        case_keys: KeyOf,
+    ) -> None:
+        self._db = db
+        self._rulebook = rulebook
+        self._credentials = credentials
+        self._keys = keys
+        self._serials = serials
+        self._case_keys = case_keys
+
+    async def issue(self, idem: Idem, body: Issue) -> Answer:
+        """Issue one certificate; gives `Issued` with 201, or what the same key got before.
+
+        Raises ClaimsInvalid, TypeUnknown, ListExpired, NotInPowerList, TaskNotProven, TaskAlreadyIssued,
+        TransitionNotAllowed (the natural key is taken), SerialsUsedUp, Unavailable, StillRunning, KeyReused.
+        """
+        try:
+            return await self._issue(idem, body)
+        except ServiceError:
+            # The rules of today, or our own first effect, may refuse what was accepted: the first answer stands.
+            answer = await self._db.stored(idem)
+            if answer is None:
+                raise
+            return answer
+
+    async def _issue(self, idem: Idem, body: Issue) -> Answer:
+        # 1. Decide: pure rules over our replica of the catalogue. Raises before anything is written.
+        book = self._rulebook.book()
+        order = self._order(body)
+        rule = domain.check_listed(
+            book.types.get(order.type),
+            known=order.type in book.known,
+            powered=(order.office, order.type) in book.powers,
+        )
+        natural_key = domain.check_order(order, rule, book.day)
+        # 2. Number and sign, outside any transaction. A crash burns a few numbers.
+        certificate = self._credentials.signed(await self._draft(order, rule, natural_key, book))
+        # 3. One commit: answer, certificate, fact, and a row for each grant and for the directory. Sealing is a job: a
+        #    grant more must not make issuing slower, nor a missing key of a receiver make it fail.
+        shares = share_tasks(self._keys, book, certificate, "issued")
+
+        async def work(tx: Transaction) -> tuple[int, Issued]:
+            if not await store.certificates.insert(tx, certificate, shares):
+                await self._refuse_taken(tx, certificate)
+            tx.emit(events.issued(certificate))
+            tx.notify(SHARE_CHANNEL)
+            tx.answer_headers["etag"] = f'"{certificate.version}"'
+            return 201, issued_answer(certificate)
+
+        try:
+            return await self._db.once(idem, work)
+        except UniqueViolation as why:
+            if why.constraint == "certificate_task":
+                raise TaskAlreadyIssued from why
+            raise
+
+    def _order(self, body: Issue) -> Order:
+        order = Order(body.office, body.type, self._holder(body), body.claims, body.valid_from, body.valid_to)
+        if body.task is None:
+            return order
+        self._check_task(body)
+        return replace(order, case_id=body.task.case_id, task_id=body.task.task_id)
+
+    def _holder(self, body: Issue) -> Holder:
+        """Read the holder; an alias is opened to the office's own pseudonym."""
+        given = body.holder
+        if sum(value is not None for value in (given.subject, given.alias, given.organisation)) != 1:
+            raise ClaimsInvalid([FieldError("/holder", "EXACTLY_ONE", "Name one holder in one way.")])
+        if given.organisation is not None and not is_uscc(given.organisation):
+            raise ClaimsInvalid([FieldError("/holder/organisation", "CHECK_FAILED")])
+        if given.alias is None:
+            return Holder(given.subject, given.organisation)
+        try:
+            return Holder(aliases.open_alias(self._keys.opening(body.office), body.office, given.alias))
+        except AliasRefused as why:
+            raise ClaimsInvalid([FieldError("/holder/alias", "NOT_OURS")]) from why
+
+    def _check_task(self, body: Issue) -> None:
+        """Check the task against the case proof: office, case, step, type and holder. Raises TaskNotProven."""
+        task = body.task
+        if task is None:
+            return
+        try:
+            proof = gate.read_case_proof(task.case_proof, key_of=self._case_keys, recorded_at=self._rulebook.now())
+        except gate.GateRefused as why:
+            raise TaskNotProven from why
+        if (proof.office, proof.case_id, proof.step) != (body.office, task.case_id, task.step):
+            raise TaskNotProven
+        of_type = [issue.holder for issue in proof.issues if issue.type == body.type]
+        # A person must be the one whom cases named. An organisation may be born by this very certificate, so cases
+        # can't know its code: there the type alone counts, and the office's own power.
+        named = body.holder.alias is not None and aliases.digest(body.holder.alias) in of_type
+        if not of_type or not (named or body.holder.organisation is not None):
+            raise TaskNotProven
+
+    async def _draft(self, order: Order, rule: TypeRule, natural_key: str, book: Book) -> Certificate:
+        number = await self._serials.take(order.office, order.type, book.day)
+        licence = mint_licence_id(rule.type_code, order.office, mint_serial(book.day, number))
+        status = domain.transition(Operation.NEW, None, valid_to=order.valid_to, today=book.day)
+        return Certificate(
+            id=str(uuid7()),
+            office=order.office,
+            type=order.type,
+            type_version=rule.version,
+            type_code=rule.type_code,
+            holder=order.holder,
+            natural_key=natural_key,
+            claims=order.claims,
+            version=1,
+            event_seq=1,
+            status=status,
+            licence_id=str(licence),
+            valid_from=order.valid_from,
+            valid_to=order.valid_to,
+            issued_at=self._rulebook.now(),
+            credential="",
+            case_id=order.case_id,
+            task_id=order.task_id,
+        )
+
+    async def _refuse_taken(self, tx: Transaction, certificate: Certificate) -> None:
+        """Say why the natural key is taken. Raises TransitionNotAllowed."""
+        status: Status | None = await store.certificates.status_of_natural_key(
+            tx, certificate.office, certificate.type, certificate.holder, certificate.natural_key
+        )
+        domain.transition(Operation.NEW, status, valid_to=None, today=self._rulebook.today())
+        raise Unavailable("The natural key was taken a moment ago")
+
+
+def share_tasks(keys: Keys, book: Book, certificate: Certificate | domain.Standing, fact: FactType) -> list[ShareTask]:
+    """Give what is to be sealed for one fact: one for each grant that lives, one for the directory."""
+    c = certificate
+
+    def task(stream: str, grant_id: str | None) -> ShareTask:
+        return ShareTask(c.office, stream, grant_id, c.id, c.version, c.event_seq, fact, c.status)
+
+    grants = book.event_grants.get((c.office, c.type), ())
+    return [task(c.id, None), *(task(keys.share_id(grant.id, c.id), grant.id) for grant in grants)]
+
+
+def issued_answer(certificate: Certificate | domain.Standing) -> Issued:
+    """Give what the office needs to know at once."""
+    return Issued(
+        certificate_id=certificate.id,
+        version=certificate.version,
+        licence_id=certificate.licence_id,
+        status=certificate.status,
+    )

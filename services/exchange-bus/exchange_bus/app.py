@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The only place where the parts of exchange-bus meet. Nothing is built at import."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from contracts import topics
+from contracts.roles import Role
+from exchange_bus.api import router
+from exchange_bus.consumers import ClosedCases, Envelopes, Holdings
+from exchange_bus.jobs import ExpirySweep
+from exchange_bus.service import Asking, Closing, Delivering, Demanding, Directing, Keys, Releasing, Waiting
+from exchange_bus.settings import Settings
+from kit import parked
+from kit.api import create_api
+from kit.auth import Authenticator
+from kit.catalogue import CatalogueReplica
+from kit.clock import system_clock
+from kit.consumer import Consumer
+from kit.db import Database, open_db
+from kit.health import Health
+from kit.jose import PrivateKey
+from kit.kafka import ensure_topics
+from kit.migrations import schema_is_current
+from kit.outbox import Relay, Upkeep
+from kit.process import Part, Running
+from kit.receipts import ReceiptSigner
+from kit.registry import Registry
+from kit.trust import Trust
+
+PACKAGE = "exchange_bus"
+
+
+class App:
+    """Builds what a process of exchange-bus runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def open(self, stack: AsyncExitStack, *, serve: bool, work: bool) -> Running:
+        """Open database and replicas; give the API and the worker's parts."""
+        s, health = self._settings, Health()
+        trust = Trust.load(s.trust_file)
+        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
+        catalogue = CatalogueReplica.from_bus(s.kafka_bootstrap_servers, trust, system_clock, allow_empty=True)
+        sig = PrivateKey.from_jwk(s.jwk("sig.jwk"))
+        signer = ReceiptSigner(s.system, s.operator, s.instance, sig, registry.ledger_key, system_clock)
+        db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
+        uses = UseCases(s, db, registry, catalogue, sig, health)
+        _watch(health, db, registry, catalogue)
+        parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
+        app = None
+        if serve:
+            state = {**uses.state(), "authenticator": Authenticator(s, registry, trust, system_clock)}
+            app = create_api(s, routers=[router, parked.router], service="exchange-bus", state=state)
+            parts["waiting"] = uses.waiting.run
+        if work:
+            parts |= uses.parts()
+        return Running(app=app, parts=parts, health=health)
+
+
+class UseCases:
+    """All use cases, each with its collaborators."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        registry: Registry,
+        catalogue: CatalogueReplica,
+        sig: PrivateKey,
+        health: Health,
+    ) -> None:
+        platform = PrivateKey.from_jwk(settings.jwk("platform.jwk"))
+        self._settings, self._db, self._registry, self._catalogue = settings, db, registry, catalogue
+        self._platform_keys = {platform.kid: platform}
+        keys = Keys(
+            system=settings.system,
+            sig=sig,
+            platform=self._platform_keys,
+            answering=lambda office: registry.office_key(office, "answering"),
+            cases=registry.key_of(Role.CASES),
+        )
+        self.waiting = Waiting(db, health.stopping)
+        self.asking = Asking(db, catalogue.current, keys, self.waiting, system_clock)
+        self.delivering = Delivering(db, catalogue.current, system_clock, health.stopping)
+        self.closing = Closing(db, system_clock)
+        self.demanding = Demanding(db, catalogue.current, self._platform_keys, system_clock)
+        self.releasing = Releasing(
+            db,
+            PrivateKey.from_jwk(settings.jwk("catalogue.jwk")),
+            settings.system,
+            self._make_topics,
+            system_clock,
+            test_area=settings.sandbox,
+        )
+
+    def state(self) -> dict[str, object]:
+        """Give what routes find."""
+        return {
+            "db": self._db,
+            "asking": self.asking,
+            "delivering": self.delivering,
+            "demanding": self.demanding,
+            "releasing": self.releasing,
+        }
+
+    def parts(self) -> dict[str, Part]:
+        """Give the workers."""
+        db, bootstrap = self._db, self._settings.kafka_bootstrap_servers
+        holdings, cases = [topics.HOLDING], [topics.CASE]
+        envelopes = Envelopes(self.delivering, self._registry)
+        directory = Holdings(Directing(), self._registry, self._platform_keys)
+        closed = ClosedCases(self.closing)
+        hears = {
+            "envelopes": Consumer(db, bootstrap, "exchange-bus.envelopes", self._inboxes, envelopes, gaps="strict"),
+            "holdings": Consumer(db, bootstrap, "exchange-bus.holdings", lambda: holdings, directory, gaps="compacted"),
+            "cases": Consumer(db, bootstrap, "exchange-bus.cases", lambda: cases, closed, gaps="strict"),
+        }
+        return {
+            "relay": Relay(db, bootstrap).run,
+            "upkeep": Upkeep(db).run,
+            "expiry": ExpirySweep(self.closing).run,
+            **{name: consumer.run for name, consumer in hears.items()},
+        }
+
+    def _inboxes(self) -> list[str]:
+        """Name the inbox topics of all offices that the release holds."""
+        on = system_clock().date()
+        return sorted(topics.envelope_topic(office.id) for office in self._catalogue.current().offices(on))
+
+    async def _make_topics(self, offices: Sequence[str]) -> None:
+        await ensure_topics(self._settings.kafka_bootstrap_servers, topics.office_topics(offices))
+
+
+def _watch(health: Health, db: Database, registry: Registry, catalogue: CatalogueReplica) -> None:
+    """Ready means: the database has our schema, keys are loaded, and a release too, once there is one."""
+
+    async def schema() -> bool | str:
+        return await schema_is_current(db, PACKAGE) or "MIGRATION_MISSING"
+
+    async def keys() -> bool:
+        return registry.ready
+
+    async def lists() -> bool:
+        return catalogue.ready
+
+    health.add("database", schema)
+    health.add("registry", keys)
+    health.add("catalogue", lists)
+
+
+def build(settings: Settings) -> App:
+    """Give the application; `kit.process` opens it."""
+    return App(settings)

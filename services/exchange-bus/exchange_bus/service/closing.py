@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Requests that end without an answer: the case was closed, or a clock ran out."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from contracts.cases import CaseFact
+from exchange_bus import events
+from exchange_bus.domain.records import JournalRow
+from exchange_bus.domain.requests import Request
+from exchange_bus.service.waiting import STATE_CHANNEL
+from exchange_bus.store import journal, requests
+from kit.clock import Clock
+from kit.db import Database, Transaction
+from kit.telemetry import current_traceparent
+
+BATCH: Final = 200
+NO_PROOF_KEPT: Final = timedelta(days=1)
+"""How long a closed case is remembered that never had a proof."""
+
+
+class Closing:
+    """Ends what waits for nothing any more."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db, self._clock = db, clock
+
+    async def on_cases_closed(self, tx: Transaction, facts: Sequence[CaseFact]) -> None:
+        """Remember closed cases until their proofs have ended, and withdraw what waits for them."""
+        if not facts:
+            return
+        ids = sorted({fact.case_id for fact in facts})
+        await requests.hold_cases(tx, ids)
+        until = {fact.case_id: fact.proof_until or self._clock() + NO_PROOF_KEPT for fact in facts}
+        await requests.close_cases(tx, sorted(until.items()))
+        waiting = await requests.lock_open_of_cases(tx, ids)
+        await self._end(tx, [request.ended("withdrawn", "CASE_NOT_LIVE") for request in waiting])
+
+    async def expire(self) -> int:
+        """End requests whose deadline has passed; forget cases whose proofs are over. Gives how many ended."""
+        now = self._clock()
+        async with self._db.transaction() as tx:
+            await requests.forget_cases(tx, now)
+            held = await requests.lock(tx, await requests.overdue(tx, now, BATCH))
+            over = [request.ended("expired", "EVIDENCE_TIMEOUT") for request in held.values() if request.open]
+            await self._end(tx, over)
+        return len(over)
+
+    async def _end(self, tx: Transaction, ended: Sequence[Request]) -> None:
+        if not ended:
+            return
+        await requests.save_ends(tx, ended)
+        for request in ended:
+            tx.emit(events.state_event(request))
+            tx.receipt(events.gate_ended(request))
+        rows = [_row(request) for request in ended]
+        await journal.write(tx, rows, self._clock(), current_traceparent())
+        tx.notify(STATE_CHANNEL)
+
+
+def _row(request: Request) -> JournalRow:
+    return JournalRow(
+        type="error-sent",
+        exchange_id=request.exchange_id,
+        request_id=request.request_id,
+        case_id=request.case_id,
+        asker=request.asker,
+        holder=request.holder,
+        code=request.code,
+    )

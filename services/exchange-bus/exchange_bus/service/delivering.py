@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Envelopes reach their offices: answers end their requests, everything lands in an inbox, each with its receipt."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.catalogue import Catalogue, Grant
+from contracts.exchange_bus import Acknowledged, Inbox
+from exchange_bus import events
+from exchange_bus.domain.records import Arrived, JournalRow
+from exchange_bus.domain.requests import Request, outcome
+from exchange_bus.service.waiting import STATE_CHANNEL
+from exchange_bus.store import inbox, journal, requests
+from kit.clock import Clock, monotonic
+from kit.db import Database, Transaction
+from kit.receipts import ReceiptDraft
+from kit.telemetry import current_traceparent
+
+INBOX_CHANNEL: Final = "inbox"
+LATE: Final = "EVIDENCE_TIMEOUT"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An envelope and for which offices its sender may speak."""
+
+    arrived: Arrived
+    sender_offices: frozenset[str]
+
+
+class Delivering:
+    """Use cases of the inbox. stopping: set on SIGTERM; then nobody waits on."""
+
+    def __init__(self, db: Database, catalogue: Callable[[], Catalogue], clock: Clock, stopping: asyncio.Event) -> None:
+        self._db, self._catalogue, self._clock, self._stopping = db, catalogue, clock, stopping
+
+    async def deliver(self, tx: Transaction, arrived: Sequence[Signed]) -> None:
+        """Take a batch: {state, delivery row, receipt} for each, in the batch's one commit.
+
+        An answer that nobody waits for any more, or that its holder didn't send, is journalled and dropped.
+        """
+        answers = [one for one in arrived if one.arrived.kind == "answer"]
+        dropped = await self._end_requests(tx, answers)
+        kept = [one.arrived for one in arrived if one.arrived.event_id not in dropped]
+        for one in (one for one in kept if one.kind != "answer"):
+            tx.receipt(self._receipt(one))
+        await self._put(tx, kept)
+        tx.notify(INBOX_CHANNEL)
+        tx.notify(STATE_CHANNEL)
+
+    async def page(self, office: str, *, after: int, limit: int, wait_s: float) -> Inbox:
+        """Read an office's oldest unacknowledged deliveries; wait for the first one at most *wait_s*."""
+        ends_at = monotonic() + wait_s
+        with self._db.listen(INBOX_CHANNEL) as hint:
+            while True:
+                async with self._db.read() as tx:
+                    found = await inbox.page(tx, office, after, limit)
+                left_s = ends_at - monotonic()
+                if found or left_s <= 0 or self._stopping.is_set():
+                    return Inbox(deliveries=[events.delivery_view(one) for one in found])
+                await hint.wait(min(left_s, 1.0))
+
+    async def acknowledge(self, office: str, delivery_ids: Sequence[str]) -> Acknowledged:
+        """Note what the office has stored. Foreign, unknown and repeated ids count 0."""
+        async with self._db.transaction() as tx:
+            open_ones = await inbox.lock_unacknowledged(tx, office, delivery_ids)
+            now = self._clock()
+            rows = [_row("evidence-delivered", one.arrived) for one in open_ones]
+            await inbox.acknowledge(tx, [one.delivery_id for one in open_ones], now)
+            await journal.write(tx, rows, now, current_traceparent())
+        return Acknowledged(acknowledged=len(open_ones))
+
+    async def _end_requests(self, tx: Transaction, answers: Sequence[Signed]) -> set[str]:
+        """End the requests that are answered; gives the ids of events that are dropped."""
+        held = await requests.lock(tx, [one.arrived.key for one in answers])
+        ended: dict[str, Request] = {}
+        dropped: set[str] = set()
+        rows: list[JournalRow] = []
+        for one in answers:
+            request = ended.get(one.arrived.key) or held.get(one.arrived.key)
+            if request is None or not _of(request, one):
+                dropped.add(one.arrived.event_id)
+                rows.append(_row("answer-rejected", one.arrived, code="NOT_ITS_HOLDERS"))
+            elif not request.open:
+                dropped.add(one.arrived.event_id)
+                rows.append(_row("answer-rejected", one.arrived, code=LATE))
+                tx.receipt(events.answer_delivered(request, one.arrived, "refused", LATE))
+            else:
+                state, code = outcome(one.arrived.attributes)
+                ended[request.request_id] = request.ended(state, code)
+                rows.append(_row("answer-received" if code is None else "error-received", one.arrived, code=code))
+                tx.receipt(events.answer_delivered(request, one.arrived, state, code))
+        await requests.save_ends(tx, list(ended.values()))
+        for request in ended.values():
+            tx.emit(events.state_event(request))
+        await journal.write(tx, rows, self._clock(), current_traceparent())
+        return dropped
+
+    def _receipt(self, one: Arrived) -> ReceiptDraft:
+        if one.kind != "share":
+            return events.task_delivered(one)
+        catalogue, on = self._catalogue(), self._clock().date()
+        grant = catalogue.get(Grant, one.attributes.get("grantid", ""), on)
+        return events.share_delivered(one, grant, catalogue.release)
+
+    async def _put(self, tx: Transaction, arrived: Sequence[Arrived]) -> None:
+        if not arrived:
+            return
+        next_number = defaultdict(int, await inbox.take_numbers(tx, arrived))
+        numbered = []
+        for one in arrived:
+            numbered.append((next_number[one.office], one))
+            next_number[one.office] += 1
+        await inbox.insert(tx, numbered, self._clock())
+
+
+def _of(request: Request, one: Signed) -> bool:
+    """Say whether the answer is its holder's, to its asker, in its exchange."""
+    arrived = one.arrived
+    return (
+        request.holder in one.sender_offices
+        and request.asker == arrived.office
+        and request.exchange_id == arrived.exchange_id
+    )
+
+
+def _row(kind: str, one: Arrived, *, code: str | None = None) -> JournalRow:
+    return JournalRow(
+        type=kind,
+        exchange_id=one.exchange_id,
+        request_id=one.key if one.kind == "answer" else None,
+        case_id=one.attributes.get("caseid"),
+        event_id=one.event_id,
+        asker=one.office,
+        digest=one.digest,
+        code=code,
+    )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Callers that wait for the end of a request. They hold no connection: one query a round asks for all of them."""
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from typing import Final
+
+from exchange_bus.domain.requests import Request
+from exchange_bus.store import requests as store
+from kit.db import Database
+from kit.errors import Unavailable
+
+STATE_CHANNEL: Final = "request_state"
+LIMIT: Final = 1000
+"""So many may wait in one process; the next one gets its 202 at once."""
+POLL_S: Final = 1.0
+
+
+class Waiting:
+    """Waits for requests to end. stopping: set on SIGTERM; then everybody gets 202."""
+
+    def __init__(self, db: Database, stopping: asyncio.Event) -> None:
+        self._db = db
+        self._stopping = stopping
+        self._asked: dict[str, set[asyncio.Future[Request]]] = defaultdict(set)
+        self._arrived = asyncio.Event()
+
+    async def end_of(self, request_id: str, wait_s: float) -> Request | None:
+        """Give the request in its final state, or None when the time is up, too many wait, or we are stopping."""
+        if wait_s <= 0 or self._stopping.is_set() or sum(map(len, self._asked.values())) >= LIMIT:
+            return None
+        ended: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
+        self._asked[request_id].add(ended)
+        self._arrived.set()
+        try:
+            done, _ = await asyncio.wait([ended], timeout=wait_s)
+            return ended.result() if done and not ended.cancelled() else None
+        finally:
+            self._asked[request_id].discard(ended)
+            if not self._asked[request_id]:
+                del self._asked[request_id]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look for ends whenever there is a hint, and every second, while somebody waits."""
+        with self._db.listen(STATE_CHANNEL) as hint:
+            while not stop.is_set():
+                if not self._asked:
+                    self._arrived.clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._arrived.wait(), POLL_S)
+                    continue
+                with suppress(Unavailable):
+                    await self._look()
+                if self._stopping.is_set():
+                    self._let_go()
+                await hint.wait(POLL_S)
+
+    async def _look(self) -> None:
+        async with self._db.read() as tx:
+            found = await store.find(tx, list(self._asked))
+        for request in (one for one in found if not one.open):
+            for ended in self._asked.get(request.request_id, ()):
+                if not ended.done():
+                    ended.set_result(request)
+
+    def _let_go(self) -> None:
+        for waiting in self._asked.values():
+            for ended in waiting:
+                ended.cancel()

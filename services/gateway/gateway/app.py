@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The only place where the parts of the gateway meet. Nothing is built at import."""
+
+from contextlib import AsyncExitStack
+
+from contracts.roles import Role
+from contracts.routes import ROUTES
+from gateway.api import DataPlane
+from gateway.pipeline import (
+    TOPICS,
+    Authenticate,
+    Authorize,
+    Door,
+    Forward,
+    Receipts,
+    RecordsDoor,
+    RouteTable,
+    UsedProofs,
+)
+from gateway.settings import Settings
+from kit.clock import system_clock
+from kit.db import Database, open_db
+from kit.edge import EdgeMiddleware, EdgeRules
+from kit.events import Record
+from kit.health import Health
+from kit.http import Forwarder
+from kit.jose import PrivateKey
+from kit.migrations import schema_is_current
+from kit.outbox import Relay, Upkeep
+from kit.process import Part, Running
+from kit.receipts import ReceiptSigner
+from kit.registry import Registry
+from kit.replica import Replica
+from kit.tokens import HopSigner
+from kit.trust import Trust
+
+FORM = frozenset({b"application/x-www-form-urlencoded"})
+
+
+class App:
+    """Builds what a process of the gateway runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def open(self, stack: AsyncExitStack, *, serve: bool, work: bool) -> Running:
+        """Open database, replicas and connections; give the data plane and the worker's parts."""
+        s = self._settings
+        trust = Trust.load(s.trust_file)
+        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
+        key = PrivateKey.from_jwk(s.jwk("sig.jwk"))
+        signer = ReceiptSigner(s.system, s.operator, s.instance, key, registry.ledger_key, system_clock)
+        db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
+        replicas = {topic: Replica(s.kafka_bootstrap_servers, topic, _whole) for topic in TOPICS}
+        proofs = UsedProofs(db, system_clock)
+        parts: dict[str, Part] = {"registry": registry.run}
+        app = None
+        if serve:
+            forwarder = await stack.enter_async_context(Forwarder(s.upstreams))
+            door = self._door(db, registry, forwarder, key, proofs)
+            rules = EdgeRules(hosts=s.allowed_hosts, media={"/v1/token": FORM}, outermost=True)
+            app = EdgeMiddleware(DataPlane(door, RecordsDoor(replicas)), service="gateway", rules=rules)
+            parts |= {f"records-{topic}": replica.run for topic, replica in replicas.items()}
+        if work:
+            parts |= {"relay": Relay(db, s.kafka_bootstrap_servers).run, "upkeep": Upkeep(db).run, "proofs": proofs.run}
+        return Running(app=app, parts=parts, health=_health(db, registry, replicas if serve else {}))
+
+    def _door(
+        self, db: Database, registry: Registry, forwarder: Forwarder, key: PrivateKey, proofs: UsedProofs
+    ) -> Door:
+        s = self._settings
+        return Door(
+            routes=RouteTable(ROUTES),
+            authenticate=Authenticate(registry, s.public_url, proofs, system_clock),
+            authorize=Authorize(registry, s.platform_audience),
+            receipts=Receipts(db, registry, s.operator, system_clock),
+            forward=Forward(forwarder, HopSigner(s.system, key, system_clock), s.exchange_time_s),
+        )
+
+
+def _whole(record: Record) -> Record | None:
+    return record if record.data is not None else None
+
+
+def _health(db: Database, registry: Registry, replicas: dict[str, Replica[Record]]) -> Health:
+    health = Health()
+
+    async def registry_ready() -> bool:
+        return registry.ready and registry.system(Role.IDENTITY.value) is not None
+
+    async def records_ready() -> bool:
+        return all(replica.ready for replica in replicas.values())
+
+    async def schema() -> bool:
+        return await schema_is_current(db, "gateway")
+
+    health.add("database", db.check)
+    health.add("schema", schema)
+    health.add("registry", registry_ready)
+    health.add("records", records_ready)
+    return health
+
+
+def build(settings: Settings) -> App:
+    """Give the application; `kit.process` opens it."""
+    return App(settings)
