@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The platform as an office's system sees it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlencode
+
+from contracts import http as names
+from contracts.base import Model
+from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
+from contracts.certificates.api import Certificate, ChangeStatus, Holder, Issue, Issued, Presentation, TaskRef
+from contracts.envelopes import Answer, Task
+from contracts.exchange_bus import Acknowledge, Acknowledged, AskEvidence, Delivery, EvidenceRequest, Inbox
+from contracts.identity import Resolve, Resolved
+from tongban.caller import Caller, M, read
+from tongban.clock import Clock, system_clock
+from tongban.directory import Directory
+from tongban.envelopes import Opened, open_envelope
+from tongban.http import Http
+from tongban.inbox import Handled, deliveries
+from tongban.jose import PrivateKey
+from tongban.presentations import Facts, verify_presentation
+from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem
+from tongban.records import Records
+from tongban.tokens import SystemTokens
+from tongban.trust import Trust
+
+PLATFORM: Final = "urn:tongban:{instance}:platform"
+PAGE: Final = 100
+_MARGIN_S: Final = 10.0
+"""How much longer a waiting call may take than it waits."""
+Ending = Literal["cancel", "rescind", "revoke"]
+
+
+class Office:
+    """One system of an office. Open it with `async with`; everything is asynchronous.
+
+    secrets_dir: `sig.jwk`, and `inbox.jwk` where this system reads the office's inbox. state_dir: what must survive a
+    restart (signed records, handled deliveries); nobody else may use it. trust_file: the platform's pinned keys.
+    http: a gateway other than *gateway_url* behind the network (tests).
+    """
+
+    def __init__(
+        self,
+        gateway_url: str,
+        system_id: str,
+        secrets_dir: Path,
+        state_dir: Path,
+        *,
+        trust_file: Path,
+        instance: str = "zz",
+        clock: Clock = system_clock,
+        http: Http | None = None,
+    ) -> None:
+        self.system_id = system_id
+        self._clock = clock
+        self._state = state_dir
+        self._platform = PLATFORM.format(instance=instance)
+        self._http = http or Http(gateway_url)
+        self._inbox_keys = _inbox_keys(secrets_dir)
+        trust = Trust.load(trust_file)
+        self._records = Records(self._http, state_dir / "records", trust.registry.kid)
+        self.directory = Directory(trust, self._records)
+        tokens = SystemTokens(self._http, system_id, PrivateKey.load(secrets_dir / "sig.jwk"), clock)
+        self._caller = Caller(self._http, tokens, clock)
+        self._handled: Handled | None = None
+
+    async def __aenter__(self) -> Self:
+        """Fetch signed records; with the gateway away, those on disk do. Raises NotConfigured without any."""
+        await self._http.__aenter__()
+        try:
+            await self.refresh()
+        except NoAnswer:
+            if self.directory.system(self.system_id) is None:
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close connections and files."""
+        if self._handled is not None:
+            self._handled.close()
+        await self._http.__aexit__(kind, exc, trace)
+
+    # ------------------------------------------------------------------ who is who
+    @property
+    def office(self) -> str:
+        """The USCC of the office that operates this system. Raises NotConfigured (`SYSTEM_NOT_REGISTERED`)."""
+        record = self.directory.system(self.system_id)
+        if record is None:
+            raise NotConfigured("SYSTEM_NOT_REGISTERED", self.system_id)
+        return record.operator
+
+    async def refresh(self) -> None:
+        """Fetch what is new in the signed records."""
+        if await self._records.sync():
+            self.directory.load()
+
+    async def resolve(self, numbers: Sequence[str]) -> list[str | None]:
+        """Give this office's pseudonyms for citizens' numbers that it lawfully holds; None for a number of nobody."""
+        return list((await self._post("/v1/persons/resolve", Resolve(numbers=list(numbers)), Resolved)).subjects)
+
+    # ------------------------------------------------------------------ certificates
+    async def issue(
+        self,
+        type_name: str,
+        holder: Holder,
+        claims: Mapping[str, Any],
+        *,
+        valid_from: date,
+        valid_to: date | None = None,
+        key: str,
+    ) -> Issued:
+        """Issue a certificate. claims: exactly the type's fields. key: the `Idempotency-Key`, the same on a repeat."""
+        order = Issue(
+            office=self.office,
+            type=type_name,
+            holder=holder,
+            claims=dict(claims),
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
+        return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
+
+    async def approve(
+        self, task: Task, claims: Mapping[str, Any], *, valid_from: date, valid_to: date | None = None
+    ) -> Issued:
+        """Approve a task by issuing the one certificate that it asks for; repeating it changes nothing.
+
+        Raises NotBelieved (`TASK_ISSUES_OTHERWISE`) for a task that asks for none, or for several.
+        """
+        if len(task.issues) != 1:
+            raise NotBelieved("TASK_ISSUES_OTHERWISE")
+        ordered = task.issues[0]
+        order = Issue(
+            office=self.office,
+            type=ordered.type,
+            holder=Holder(alias=ordered.holder),
+            claims=dict(claims),
+            valid_from=valid_from,
+            valid_to=valid_to,
+            task=TaskRef(task_id=task.task_id, case_id=task.case_id, step=task.step, case_proof=task.case_proof),
+        )
+        key = f"task-{task.task_id}"
+        return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
+
+    async def certificate(self, certificate_id: str, *, purpose: str, basis: str = "law") -> Certificate:
+        """Read a certificate of this office; the look is written into the holder's receipts."""
+        answer = await self._caller.call(
+            "GET",
+            f"/v1/certificates/{certificate_id}",
+            audience=self._deployment(),
+            headers={names.PURPOSE: purpose, names.LEGAL_BASIS: basis},
+        )
+        return read(answer, Certificate)
+
+    async def suspend(self, certificate_id: str, version: int, *, reason: str) -> Issued:
+        """Suspend a certificate that stands at *version*. Raises Problem (`VERSION_CHANGED`, ...)."""
+        return await self._change(certificate_id, "suspensions", version, ChangeStatus(reason=reason))
+
+    async def reinstate(self, certificate_id: str, version: int, *, reason: str) -> Issued:
+        """Put a suspended certificate in force again."""
+        return await self._change(certificate_id, "reinstatements", version, ChangeStatus(reason=reason))
+
+    async def revoke(self, certificate_id: str, version: int, *, reason: str, ending: Ending = "revoke") -> Issued:
+        """End a certificate for good."""
+        return await self._change(certificate_id, "revocations", version, ChangeStatus(reason=reason, ending=ending))
+
+    async def _change(self, certificate_id: str, what: str, version: int, order: ChangeStatus) -> Issued:
+        path = f"/v1/certificates/{certificate_id}/{what}"
+        answer = await self._caller.call(
+            "POST", path, audience=self._deployment(), model=order, headers={"If-Match": f'"{version}"'}
+        )
+        return read(answer, Issued)
+
+    # ------------------------------------------------------------------ evidence, tasks
+    async def ask(self, question: AskEvidence, *, wait_s: int = 0, key: str | None = None) -> EvidenceRequest:
+        """Ask another office for evidence in a live case. wait_s: at most 30; then the answer may come along, sealed.
+
+        A state other than `answered` after waiting is no error: the answer comes to the inbox later.
+        Raises Problem with the gate's code (`NO_GRANT`, `CASE_NOT_LIVE`, ...) or the holder's (`NOT_MATCHED`).
+        """
+        headers = {
+            names.PURPOSE: question.purpose,
+            names.LEGAL_BASIS: question.legal_basis.kind,
+            names.CASE: question.case_id,
+            names.STEP: question.step,
+            **({"Prefer": f"wait={wait_s}"} if wait_s else {}),
+        }
+        answer = await self._caller.call(
+            "POST",
+            "/v1/evidence-requests",
+            audience=self._platform,
+            model=question,
+            key=key,
+            headers=headers,
+            timeout_s=wait_s + _MARGIN_S,
+        )
+        return read(answer, EvidenceRequest)
+
+    async def request(self, request_id: str) -> EvidenceRequest:
+        """Read how a request of this office stands."""
+        answer = await self._caller.call("GET", f"/v1/evidence-requests/{request_id}", audience=self._platform)
+        return read(answer, EvidenceRequest)
+
+    async def complete(self, task_id: str, note: str | None = None) -> TaskDone:
+        """End a task that has nothing to issue."""
+        return await self._post(f"/v1/tasks/{task_id}/completion", CompleteTask(note=note), TaskDone)
+
+    async def refuse(self, task_id: str, *, code: str, reason: str) -> TaskDone:
+        """Refuse a task; the applicant sees code and reason."""
+        return await self._post(f"/v1/tasks/{task_id}/refusal", RefuseTask(code=code, reason=reason), TaskDone)
+
+    async def demand(self, task_id: str, proves: str, *, cites: str | None = None) -> DemandMade:
+        """Ask the applicant for a proof. Raises Problem: `HELD_BY_OFFICE` where an office has it, and others."""
+        wish = DemandOnApplicant(proves=proves, cites=cites)
+        return await self._post(f"/v1/tasks/{task_id}/demands", wish, DemandMade)
+
+    # ------------------------------------------------------------------ inbox
+    async def fetch(self, *, wait_s: int = 0, limit: int = PAGE) -> list[Delivery]:
+        """Look into the inbox: the oldest deliveries that weren't acknowledged. wait_s: for the first of them."""
+        query = urlencode({"limit": limit, **({"wait": wait_s} if wait_s else {})})
+        answer = await self._caller.call(
+            "GET", f"/v1/inbox?{query}", audience=self._platform, timeout_s=wait_s + _MARGIN_S
+        )
+        return list(read(answer, Inbox).deliveries)
+
+    async def acknowledge(self, delivery_ids: Sequence[str]) -> int:
+        """Say that these deliveries are stored here; gives how many were not acknowledged before."""
+        order = Acknowledge(delivery_ids=list(delivery_ids))
+        return (await self._post("/v1/inbox/acknowledgements", order, Acknowledged)).acknowledged
+
+    def inbox(self, *, once: bool = False, wait_s: int = 20) -> AsyncIterator[Delivery]:
+        """Go through the inbox; each delivery once, acknowledged when the loop asks for the next.
+
+        once: end when nothing is left. A loop that raises leaves its delivery unacknowledged.
+        """
+        if self._handled is None:
+            self._handled = Handled(self._state / "inbox.sqlite", self._clock)
+
+        async def fetch() -> Sequence[Delivery]:
+            try:
+                return await self.fetch(wait_s=0 if once else wait_s)
+            except (NoAnswer, Problem) as away:
+                if once or (isinstance(away, Problem) and not away.passing):
+                    raise
+                return ()  # the platform is away: the loop goes on, since each call pauses between its own tries
+
+        async def acknowledge(delivery_ids: Sequence[str]) -> None:
+            await self.acknowledge(delivery_ids)
+
+        return deliveries(fetch, acknowledge, self._handled, once=once)
+
+    async def open(self, delivery: Delivery | str) -> Opened:
+        """Open an envelope with this office's key; a signer who isn't known yet is looked up once more.
+
+        Raises NotBelieved: CANNOT_OPEN, SIGNER_UNKNOWN, SIGNATURE_INVALID, ROLE_WRONG, EVENT_MISMATCH, ...
+        """
+        envelope = delivery if isinstance(delivery, str) else delivery.envelope
+        try:
+            opened = self._open(envelope)
+        except NotBelieved as why:
+            if why.code != "SIGNER_UNKNOWN":
+                raise
+            await self.refresh()
+            opened = self._open(envelope)
+        if isinstance(delivery, Delivery) and delivery.event_id != opened.event_id:
+            raise NotBelieved("EVENT_MISMATCH")
+        return opened
+
+    def verify_offline(
+        self,
+        presentation: Presentation | str,
+        *,
+        issuer: str | None = None,
+        type_name: str | None = None,
+        audience: str | None = None,
+    ) -> Facts:
+        """Check a presentation made for this office, from the records on disk. Raises NotBelieved."""
+        return verify_presentation(
+            presentation,
+            directory=self.directory,
+            now=self._clock(),
+            issuer=issuer,
+            audience=audience or self.office,
+            type_name=type_name,
+        )
+
+    def facts_of(self, answer: Answer) -> Facts:
+        """Check an answer's presentation by holder and type. Raises NotBelieved (`NO_PRESENTATION`, ...)."""
+        if answer.presentation is None:
+            raise NotBelieved("NO_PRESENTATION", answer.code or "")
+        return self.verify_offline(answer.presentation, issuer=answer.holder, type_name=answer.type)
+
+    # ------------------------------------------------------------------ inside
+    def _open(self, envelope: str) -> Opened:
+        return open_envelope(
+            envelope, keys=self._inbox_keys, directory=self.directory, office=self.office, now=self._clock()
+        )
+
+    def _deployment(self) -> str:
+        deployment = self.directory.deployment_of(self.office)
+        if deployment is None:
+            raise NotConfigured("NO_DEPLOYMENT", "no certificates deployment answers for this office")
+        return deployment
+
+    async def _post(
+        self, path: str, model: Model, answer: type[M], *, audience: str | None = None, key: str | None = None
+    ) -> M:
+        called = await self._caller.call("POST", path, audience=audience or self._platform, model=model, key=key)
+        return read(called, answer)
+
+
+def _inbox_keys(secrets_dir: Path) -> dict[str, PrivateKey]:
+    """Read `inbox.jwk` and, while a key is being changed, `inbox-*.jwk` beside it; none where there is no inbox."""
+    keys = [PrivateKey.load(path) for path in sorted(secrets_dir.glob("inbox*.jwk"))]
+    return {key.kid: key for key in keys}
