@@ -19,10 +19,14 @@ from contracts.http import Exchange
 from contracts.receipts import Asker
 from contracts.roles import Role
 from exchange_bus.service import Asking, Delivering, Demanding, Releasing
+from kit import deadline
 from kit.api import ClientKey, ExchangeOf, StrictRouter, answered, check_context, from_state, wait_s
 from kit.auth import Caller, caller
 from kit.db import Idem, fingerprint
 from kit.errors import FieldError, Forbidden, InvalidRequest
+
+ANSWER_S = 0.5
+"""What is kept of a caller's time for the answer itself."""
 
 router = StrictRouter(prefix="/v1")
 
@@ -53,12 +57,13 @@ async def ask(
     raw = await request.body()
     asker = _asker(by, body)
     answer = await asking.ask(asker, body, raw, exchange or Exchange.new(), await _idem(request, by, key))
-    seconds = wait_s(request)
-    ended = await asking.wait(answer, seconds) if seconds else None
-    if ended is None:
+    seconds = _in_time(wait_s(request))
+    if seconds <= 0:
         return answered(answer)
-    headers = {"Preference-Applied": f"wait={int(seconds)}"}
-    return Response(ended.wire_bytes(), 200, headers, media_type="application/json")
+    found = await asking.wait(answer, seconds)
+    status = 200 if found.state == "answered" else 202
+    headers = {**(answer.headers if status == 202 else {}), "Preference-Applied": f"wait={int(seconds)}"}
+    return Response(found.wire_bytes(), status, headers, media_type="application/json")
 
 
 @router.get("/evidence-requests/{request_id}")
@@ -76,7 +81,7 @@ async def read_inbox(
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
 ) -> Inbox:
     """Show an office its oldest unacknowledged deliveries."""
-    return await delivering.page(by.office or "", after=after, limit=limit, wait_s=wait)
+    return await delivering.page(by.office or "", after=after, limit=limit, wait_s=_in_time(wait))
 
 
 @router.post("/inbox/acknowledgements")
@@ -92,6 +97,11 @@ async def demand(
     """Ask whether an office may demand a proof from the applicant."""
     asker = Asker(office=wish.asked_by, system=by.system or "")
     return answered(await demanding.demand(asker, wish, exchange or Exchange.new(), await _idem(request, by, key)))
+
+
+def _in_time(wait_s: float) -> float:
+    """Give the seconds to wait at most, so that our answer comes before the caller's deadline."""
+    return max(0.0, min(wait_s, deadline.within(wait_s + ANSWER_S) - ANSWER_S))
 
 
 def _asker(by: Caller, body: AskEvidence) -> Asker:

@@ -15,9 +15,10 @@ from kit import parked
 from kit.api import create_api
 from kit.auth import Authenticator
 from kit.catalogue import CatalogueReplica
-from kit.clock import system_clock
+from kit.clock import Clock, system_clock
 from kit.consumer import Consumer
 from kit.db import Database, open_db
+from kit.edge import EdgeMiddleware, EdgeRules
 from kit.health import Health
 from kit.jose import PrivateKey
 from kit.kafka import ensure_topics
@@ -29,6 +30,8 @@ from kit.registry import Registry
 from kit.trust import Trust
 
 PACKAGE = "exchange_bus"
+RELEASE_BYTES = 8 * 1024 * 1024
+"""Largest release that the API takes."""
 
 
 class App:
@@ -41,18 +44,19 @@ class App:
         """Open database and replicas; give the API and the worker's parts."""
         s, health = self._settings, Health()
         trust = Trust.load(s.trust_file)
-        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
-        catalogue = CatalogueReplica.from_bus(s.kafka_bootstrap_servers, trust, system_clock, allow_empty=True)
+        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock, keep_in=s.replica_dir)
+        catalogue = CatalogueReplica.from_bus(
+            s.kafka_bootstrap_servers, trust, system_clock, allow_empty=True, keep_in=s.replica_dir
+        )
         sig = PrivateKey.from_jwk(s.jwk("sig.jwk"))
         signer = ReceiptSigner(s.system, s.operator, s.instance, sig, registry.ledger_key, system_clock)
         db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
-        uses = UseCases(s, db, registry, catalogue, sig, health)
+        uses = UseCases(s, db, registry, catalogue, sig, health, system_clock)
         _watch(health, db, registry, catalogue)
         parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         app = None
         if serve:
-            state = {**uses.state(), "authenticator": Authenticator(s, registry, trust, system_clock)}
-            app = create_api(s, routers=[router, parked.router], service="exchange-bus", state=state)
+            app = build_api(s, uses, registry, trust, system_clock)
             parts["waiting"] = uses.waiting.run
         if work:
             parts |= uses.parts()
@@ -70,9 +74,11 @@ class UseCases:
         catalogue: CatalogueReplica,
         sig: PrivateKey,
         health: Health,
+        clock: Clock,
     ) -> None:
         platform = PrivateKey.from_jwk(settings.jwk("platform.jwk"))
         self._settings, self._db, self._registry, self._catalogue = settings, db, registry, catalogue
+        self._clock = clock
         self._platform_keys = {platform.kid: platform}
         keys = Keys(
             system=settings.system,
@@ -82,16 +88,16 @@ class UseCases:
             cases=registry.key_of(Role.CASES),
         )
         self.waiting = Waiting(db, health.stopping)
-        self.asking = Asking(db, catalogue.current, keys, self.waiting, system_clock)
-        self.delivering = Delivering(db, catalogue.current, system_clock, health.stopping)
-        self.closing = Closing(db, system_clock)
-        self.demanding = Demanding(db, catalogue.current, self._platform_keys, system_clock)
+        self.asking = Asking(db, catalogue.current, keys, self.waiting, clock)
+        self.delivering = Delivering(db, catalogue.current, clock, health.stopping)
+        self.closing = Closing(db, clock)
+        self.demanding = Demanding(db, catalogue.current, self._platform_keys, clock)
         self.releasing = Releasing(
             db,
             PrivateKey.from_jwk(settings.jwk("catalogue.jwk")),
             settings.system,
             self._make_topics,
-            system_clock,
+            clock,
             test_area=settings.sandbox,
         )
 
@@ -105,13 +111,19 @@ class UseCases:
             "releasing": self.releasing,
         }
 
+    def handlers(self) -> tuple[Envelopes, Holdings, ClosedCases]:
+        """Give what takes effect of each topic that we hear."""
+        return (
+            Envelopes(self.delivering, self._registry),
+            Holdings(Directing(), self._registry, self._platform_keys),
+            ClosedCases(self.closing, self._registry),
+        )
+
     def parts(self) -> dict[str, Part]:
         """Give the workers."""
         db, bootstrap = self._db, self._settings.kafka_bootstrap_servers
         holdings, cases = [topics.HOLDING], [topics.CASE]
-        envelopes = Envelopes(self.delivering, self._registry)
-        directory = Holdings(Directing(), self._registry, self._platform_keys)
-        closed = ClosedCases(self.closing)
+        envelopes, directory, closed = self.handlers()
         hears = {
             "envelopes": Consumer(db, bootstrap, "exchange-bus.envelopes", self._inboxes, envelopes, gaps="strict"),
             "holdings": Consumer(db, bootstrap, "exchange-bus.holdings", lambda: holdings, directory, gaps="compacted"),
@@ -126,11 +138,22 @@ class UseCases:
 
     def _inboxes(self) -> list[str]:
         """Name the inbox topics of all offices that the release holds."""
-        on = system_clock().date()
+        on = self._clock().date()
         return sorted(topics.envelope_topic(office.id) for office in self._catalogue.current().offices(on))
 
     async def _make_topics(self, offices: Sequence[str]) -> None:
         await ensure_topics(self._settings.kafka_bootstrap_servers, topics.office_topics(offices))
+
+
+def build_api(settings: Settings, uses: UseCases, registry: Registry, trust: Trust, clock: Clock) -> EdgeMiddleware:
+    """Give the API over *uses*."""
+    return create_api(
+        settings,
+        routers=[router, parked.router],
+        service="exchange-bus",
+        state={**uses.state(), "authenticator": Authenticator(settings, registry, trust, clock)},
+        rules=EdgeRules(hosts=settings.allowed_hosts, body_caps={"/v1/catalogue/releases": RELEASE_BYTES}),
+    )
 
 
 def _watch(health: Health, db: Database, registry: Registry, catalogue: CatalogueReplica) -> None:

@@ -16,11 +16,18 @@ from kit import envelopes, jose
 from kit.aliases import AliasRefused, open_alias
 from kit.consumer import Bad
 from kit.db import Transaction
+from kit.errors import Unavailable
 from kit.events import Record
 from kit.jose import JoseError, PrivateKey
 from kit.registry import Registry
 
 CLOSED = "cases.case.closed.v1"
+
+
+def _need_keys(registry: Registry) -> None:
+    """Wait for the registry at the start: an unknown sender would be parked, though we only don't know it yet."""
+    if not registry.ready:
+        raise Unavailable("The registry isn't loaded yet.")
 
 
 class Envelopes:
@@ -32,6 +39,7 @@ class Envelopes:
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
         """Read each record: a Signed envelope, or Bad."""
+        _need_keys(self._registry)
         return [self._read(record) for record in records]
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
@@ -87,6 +95,7 @@ class Holdings:
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
         """Read each record: a Holding, an Erased, or Bad."""
+        _need_keys(self._registry)
         return [self._read(record) for record in records]
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
@@ -105,7 +114,7 @@ class Holdings:
             return Bad("BODY_MALFORMED")
         except AliasRefused:
             return Bad("ALIAS_UNREADABLE")
-        if sender is None or fact.office not in sender.offices:
+        if sender is None or Role(sender.role) is not Role.CERTIFICATES or fact.office not in sender.offices:
             return Bad("NOT_ITS_OFFICE")
         if (person is None) == (fact.organisation is None):
             return Bad("BODY_MALFORMED")
@@ -125,11 +134,13 @@ class Holdings:
 class ClosedCases:
     """`cases.case.v1` -> closed cases. Opened ones are nothing to us."""
 
-    def __init__(self, closing: Closing) -> None:
+    def __init__(self, closing: Closing, registry: Registry) -> None:
         self._closing = closing
+        self._registry = registry
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
         """Read each record: a CaseFact of a closed case, None, or Bad."""
+        _need_keys(self._registry)
         return [self._read(record) if record.type == CLOSED else None for record in records]
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
@@ -137,6 +148,9 @@ class ClosedCases:
         await self._closing.on_cases_closed(tx, [one for _, one in items if isinstance(one, CaseFact)])
 
     def _read(self, record: Record) -> CaseFact | Bad:
+        sender = self._registry.system(record.source.rpartition("/")[2])
+        if sender is None or Role(sender.role) is not Role.CASES:
+            return Bad("ROLE_WRONG")
         try:
             return CaseFact.model_validate_json(record.data or b"")
         except ValidationError:

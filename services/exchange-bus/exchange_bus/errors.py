@@ -10,7 +10,7 @@
     ├── NotMatched        404  no such person or no such evidence; zero and two look alike
     ├── EvidenceTimeout   504  a clock ran out
     ├── RequestWithdrawn  403  the case was closed meanwhile
-    └── HolderFailed      502  everything else that a holder says
+    └── HolderFailed      502  everything else that a holder says; its gate's refusals keep their own codes
     ProofRefused          409  a demand on the applicant that the lists don't allow; its code says why
 
 The gate's own refusals are `kit.gate.GateRefused`.
@@ -18,6 +18,7 @@ The gate's own refusals are `kit.gate.GateRefused`.
 
 from typing import Final
 
+from kit import gate
 from kit.errors import InvalidRequest, Kind, ServiceError, Unavailable
 
 
@@ -79,10 +80,13 @@ class HolderFailed(AnswerRefused):
     kind, code, title = Kind.BAD_UPSTREAM, "HOLDER_FAILED", "The holder could not answer"
 
 
-_BY_CODE: Final = {one.code: one for one in (NotMatched, EvidenceTimeout, RequestWithdrawn)}
+_BY_CODE: Final[dict[str, type[ServiceError]]] = {
+    **{one.code: one for one in gate.GateRefused.__subclasses__()},  # the holder's gate asks by its own replica
+    **{one.code: one for one in (NotMatched, EvidenceTimeout, RequestWithdrawn)},
+}
 
 
-def answer_refused(code: str) -> AnswerRefused:
+def answer_refused(code: str) -> ServiceError:
     """Give the problem for a refused request by its stored code."""
     known = _BY_CODE.get(code)
     return known() if known is not None else HolderFailed(holder_code=code)

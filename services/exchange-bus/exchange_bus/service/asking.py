@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from contracts.catalogue import Catalogue
+from contracts.catalogue import Catalogue, Proof
 from contracts.envelopes import Ask, PersonAliases
 from contracts.exchange_bus import AskEvidence, EvidenceRequest
 from contracts.http import Exchange
@@ -21,16 +21,18 @@ from exchange_bus.service.waiting import Waiting
 from exchange_bus.store import directory, inbox, journal, requests
 from kit import envelopes, gate
 from kit.aliases import AliasRefused, open_alias
-from kit.clock import Clock
+from kit.clock import Clock, monotonic
 from kit.db import Answer, Database, Idem, Transaction, UniqueViolation
 from kit.errors import FieldError, InvalidRequest, NotFound, ServiceError, Unavailable
-from kit.gate import Admitted, CaseNotLive, Question, SubjectDigests
+from kit.gate import Admitted, CaseNotLive, ExplicitRequestMissing, Question, SubjectDigests
 from kit.jose import PrivateKey, PublicKey
 from kit.receipts import Subject, body_hash
 from kit.telemetry import current_traceparent
 from kit.tokens import KeyOf
 
 RETRY_AFTER_S: Final = "5"
+HOLDER_AWAY: Final = "HOLDER_AWAY"
+"""Why a request waits: nobody at the holder answers at the moment."""
 
 
 @dataclass(frozen=True)
@@ -91,19 +93,25 @@ class Asking:
             await self._write_refusal(asked, why)
             raise
 
-    async def wait(self, answer: Answer, wait_s: float) -> EvidenceRequest | None:
-        """Wait for the end of the request that *answer* is about; None where it has to be told by an event.
+    async def wait(self, answer: Answer, wait_s: float) -> EvidenceRequest:
+        """Wait for the end of the request that *answer* is about; where it doesn't come, give the request as it waits.
 
-        Raises AnswerRefused for a request that ended without an answer.
+        A holder that was seen away isn't waited for; `reason` says so. Raises the refusal's problem (AnswerRefused,
+        GateRefused) for a request that ended without an answer.
         """
-        request_id = EvidenceRequest.model_validate_json(answer.body).request_id
-        ended = await self._waiting.end_of(request_id, wait_s)
+        waits = EvidenceRequest.model_validate_json(answer.body)
+        if self._waiting.away(waits.holder):
+            wait_s = 0.0
+        since = monotonic()
+        ended = await self._waiting.end_of(waits.request_id, wait_s)
+        self._waiting.learn(waits.holder, waited_s=monotonic() - since, ended=ended is not None)
         if ended is None:
-            return None
+            reason = HOLDER_AWAY if self._waiting.away(waits.holder) else None
+            return waits.model_copy(update={"reason": reason})
         if ended.state != "answered":
             raise answer_refused(ended.code or "HOLDER_FAILED")
         async with self._db.read() as tx:
-            return events.resource(ended, envelope=await inbox.answer_to(tx, request_id))
+            return events.resource(ended, envelope=await inbox.answer_to(tx, waits.request_id))
 
     async def read(self, office: str, request_id: str) -> EvidenceRequest:
         """Show an office its own request. Raises NotFound for any other."""
@@ -127,10 +135,12 @@ class Asking:
         async with self._db.read() as tx:
             closed = await requests.case_closed(tx, body.case_id)
             known = await directory.holders(tx, body.type, person=asked.person, organisation=body.subject.organisation)
-        admitted = gate.admit(
-            self._catalogue(), _question(asked), key_of=self._keys.cases, recorded_at=now, case_closed=closed
-        )
-        holder = choose_holder(list(admitted.grants), known, only_source=_one_source(admitted, body.type))
+        catalogue = self._catalogue()
+        question = _question(asked, catalogue.get(Proof, body.entry, gate.day_of(now)))
+        admitted = gate.admit(catalogue, question, key_of=self._keys.cases, recorded_at=now, case_closed=closed)
+        _compare_explicit(body, admitted)
+        named = [office for office in admitted.grants if office in question.subject.holders]
+        holder = choose_holder(named, known, only_source=_one_source(admitted, body.type))
         if holder is None or (asked.person is None and body.subject.person is not None):
             raise NoHolder
         if not clocks_fit(now, body.deadline):
@@ -201,19 +211,30 @@ def _check_shape(body: AskEvidence) -> None:
     errors = []
     if (body.fields is None) == (body.predicate is None):
         errors.append(FieldError("/fields", "ONE_OF_FIELDS_AND_PREDICATE"))
+    if body.fields is not None and len(set(body.fields)) != len(body.fields):
+        errors.append(FieldError("/fields", "STATED_TWICE"))
     if (body.subject.person is None) == (body.subject.organisation is None):
         errors.append(FieldError("/subject", "ONE_OF_PERSON_AND_ORGANISATION"))
     if errors:
         raise InvalidRequest(errors)
 
 
-def _question(asked: Asked) -> Question:
+def _compare_explicit(body: AskEvidence, admitted: Admitted) -> None:
+    """Where the body says when and by which words the citizen asked, it must be what cases signed into the proof."""
+    said, signed = body.explicit_request, admitted.proof.explicit_request
+    if said is not None and (said.at, said.text_version) != (signed.at, signed.text_version):
+        raise ExplicitRequestMissing(entry=body.entry)
+
+
+def _question(asked: Asked, entry: Proof | None) -> Question:
+    """Lay the request out for the gate. entry: as cited, None where there is none: the gate will say so."""
     body = asked.body
     person = body.subject.person
+    sources = [source.office for source in entry.sources if source.type == body.type] if entry else []
     subject = (
         SubjectDigests.person(person.platform, person.holders)
         if person is not None
-        else SubjectDigests.organisation(body.subject.organisation or "", [])
+        else SubjectDigests.organisation(body.subject.organisation or "", sources)
     )
     return Question(
         asker=asked.asker.office,

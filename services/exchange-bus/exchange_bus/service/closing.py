@@ -13,8 +13,10 @@ from exchange_bus.service.waiting import STATE_CHANNEL
 from exchange_bus.store import journal, requests
 from kit.clock import Clock
 from kit.db import Database, Transaction
-from kit.telemetry import current_traceparent
+from kit.errors import Unavailable
+from kit.telemetry import current_traceparent, fault, get_logger
 
+log = get_logger()
 BATCH: Final = 200
 NO_PROOF_KEPT: Final = timedelta(days=1)
 """How long a closed case is remembered that never had a proof."""
@@ -42,9 +44,21 @@ class Closing:
         now = self._clock()
         async with self._db.transaction() as tx:
             await requests.forget_cases(tx, now)
-            held = await requests.lock(tx, await requests.overdue(tx, now, BATCH))
-            over = [request.ended("expired", "EVIDENCE_TIMEOUT") for request in held.values() if request.open]
-            await self._end(tx, over)
+            overdue = await requests.overdue(tx, now, BATCH)
+        return sum([await self._expire(request_id) for request_id in overdue])
+
+    async def _expire(self, request_id: str) -> int:
+        """End one request in a transaction of its own: a bad row must not stall the rest."""
+        try:
+            async with self._db.transaction() as tx:
+                held = await requests.lock(tx, [request_id])
+                over = [request.ended("expired", "EVIDENCE_TIMEOUT") for request in held.values() if request.open]
+                await self._end(tx, over)
+        except Unavailable:
+            raise
+        except Exception as why:  # noqa: BLE001 - whatever is wrong with this row, the others have their own clocks
+            log.error("expiry_failed", request=request_id, **fault(why))  # noqa: TRY400 - a traceback may hold values
+            return 0
         return len(over)
 
     async def _end(self, tx: Transaction, ended: Sequence[Request]) -> None:

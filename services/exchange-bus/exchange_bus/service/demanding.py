@@ -2,9 +2,10 @@
 """Demands on the applicant: each passes the proof gate, and leaves a receipt and a public figure."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
-from contracts.catalogue import Catalogue, Proof
+from contracts.catalogue import Catalogue, Grant, Proof
 from contracts.exchange_bus import DemandAccepted, DemandProof
 from contracts.http import Exchange
 from contracts.ids import uuid7
@@ -20,8 +21,6 @@ from kit.clock import Clock
 from kit.db import Answer, Database, Idem, Transaction
 from kit.jose import PrivateKey
 from kit.receipts import Subject
-
-APPEAL = "/v1/appeals"
 
 
 class Demanding:
@@ -52,7 +51,7 @@ class Demanding:
             async with self._db.transaction() as tx:
                 await store.insert_demand(tx, kept, now)
                 tx.receipt(receipt)
-            raise _refusal(wish, verdict, catalogue.release)
+            raise _refusal(wish, verdict, catalogue.release, _grant_for(catalogue, verdict, now.date()))
         accepted = DemandAccepted(demand_id=kept.demand_id, entry=verdict.entry.id, release=catalogue.release)
 
         async def work(tx: Transaction) -> tuple[int, DemandAccepted]:
@@ -116,13 +115,23 @@ def _kept(wish: DemandProof, verdict: Verdict, release: int) -> ProofDemand:
     )
 
 
-def _refusal(wish: DemandProof, verdict: Verdict, release: int) -> ProofRefused:
-    """Say why, what happens instead, and where to appeal."""
+def _grant_for(catalogue: Catalogue, verdict: Verdict, on: date) -> Grant | None:
+    """Find the grant by which the office may fetch the fact instead."""
+    if verdict.entry is None or not verdict.entry.sources:
+        return None
+    office, kind = verdict.entry.sources[0]
+    granted = catalogue.grants(on, mode="onRequest", type_name=kind, provider=office, consumer=verdict.entry.asked_by)
+    return next(iter(granted), None)
+
+
+def _refusal(wish: DemandProof, verdict: Verdict, release: int, grant: Grant | None) -> ProofRefused:
+    """Say why, and what happens instead."""
     entry = verdict.entry
-    facts: dict[str, Any] = {"proves": wish.proves, "asked_by": wish.asked_by, "release": release, "appeal": APPEAL}
+    facts: dict[str, Any] = {"proves": wish.proves, "asked_by": wish.asked_by, "release": release}
+    facts |= {name: said for name, said in (("case_id", wish.case_id), ("step", wish.step)) if said is not None}
     if entry is not None:
         facts |= {"entry": entry.id, "law": entry.law}
         if entry.sources:
             office, kind = entry.sources[0]
-            facts["instead"] = {"office": office, "type": kind}
+            facts["instead"] = {"office": office, "type": kind} | ({"grantId": grant.id} if grant else {})
     return PROOF_REFUSALS[verdict.code]("This is not to be asked of the applicant.", **facts)

@@ -8,6 +8,7 @@ from typing import Final
 
 from exchange_bus.domain.requests import Request
 from exchange_bus.store import requests as store
+from kit.clock import monotonic
 from kit.db import Database
 from kit.errors import Unavailable
 
@@ -15,6 +16,10 @@ STATE_CHANNEL: Final = "request_state"
 LIMIT: Final = 1000
 """So many may wait in one process; the next one gets its 202 at once."""
 POLL_S: Final = 1.0
+PATIENCE_S: Final = 2.0
+"""A holder that lets somebody wait this long in vain counts as away."""
+AWAY_S: Final = 10.0
+"""So long nobody else waits for it; then the next one tries again."""
 
 
 class Waiting:
@@ -24,6 +29,7 @@ class Waiting:
         self._db = db
         self._stopping = stopping
         self._asked: dict[str, set[asyncio.Future[Request]]] = defaultdict(set)
+        self._away_until: dict[str, float] = {}
         self._arrived = asyncio.Event()
 
     async def end_of(self, request_id: str, wait_s: float) -> Request | None:
@@ -40,6 +46,17 @@ class Waiting:
             self._asked[request_id].discard(ended)
             if not self._asked[request_id]:
                 del self._asked[request_id]
+
+    def away(self, holder: str) -> bool:
+        """Say whether the holder was seen away just now: its answer will come by an event."""
+        return self._away_until.get(holder, 0.0) > monotonic()
+
+    def learn(self, holder: str, *, waited_s: float, ended: bool) -> None:
+        """Learn from a wait: whoever answers is there, whoever lets us wait in vain is not."""
+        if ended:
+            self._away_until.pop(holder, None)
+        elif waited_s >= PATIENCE_S and not self._stopping.is_set():
+            self._away_until[holder] = monotonic() + AWAY_S
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for ends whenever there is a hint, and every second, while somebody waits."""

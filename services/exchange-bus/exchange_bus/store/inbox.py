@@ -14,13 +14,20 @@ _COLUMNS = """delivery_id, office, seq, event_id, kind, key, keyseq, event_at, a
 digest"""
 
 
+PAGE_BYTES = 4 * 1024 * 1024
+"""About so many bytes of envelopes come in one page, and always one envelope."""
+
 _INSERT = f"""INSERT INTO delivery ({_COLUMNS}, delivered_at)
             SELECT delivery_id, office, seq, event_id, kind, key, keyseq, event_at, attributes::jsonb, traceparent,
                    envelope, digest, $13
             FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], $7::bigint[],
                         $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[]) AS t ({_COLUMNS})"""  # noqa: S608
-_PAGE = f"""SELECT {_COLUMNS} FROM delivery
-            WHERE office = $1 AND seq > $2 AND acknowledged_at IS NULL ORDER BY seq LIMIT $3"""  # noqa: S608
+_PAGE = f"""SELECT {_COLUMNS} FROM (
+              SELECT {_COLUMNS}, sum(octet_length(envelope)) OVER (ORDER BY seq) AS bytes,
+                     row_number() OVER (ORDER BY seq) AS place
+              FROM (SELECT {_COLUMNS} FROM delivery WHERE office = $1 AND seq > $2 AND acknowledged_at IS NULL
+                    ORDER BY seq LIMIT $3) t) p
+            WHERE bytes <= $4 OR place = 1 ORDER BY seq"""  # noqa: S608
 _LOCK_UNACKNOWLEDGED = f"""SELECT {_COLUMNS} FROM delivery WHERE office = $1 AND delivery_id = ANY($2::uuid[])
             AND acknowledged_at IS NULL ORDER BY seq FOR UPDATE"""  # noqa: S608
 
@@ -80,13 +87,8 @@ async def insert(tx: Queries, numbered: Sequence[tuple[int, Arrived]], now: date
 
 
 async def page(tx: Queries, office: str, after: int, limit: int) -> list[Delivery]:
-    """Read an office's oldest deliveries that aren't acknowledged, past the number *after*."""
-    rows = await tx.fetch(
-        _PAGE,
-        office,
-        after,
-        limit,
-    )
+    """Read an office's oldest deliveries that aren't acknowledged, past the number *after*: PAGE_BYTES at most."""
+    rows = await tx.fetch(_PAGE, office, after, limit, PAGE_BYTES)
     return [_delivery(row) for row in rows]
 
 
