@@ -43,6 +43,11 @@ def with_history(run: Run, **values: Any) -> Run:
     return replace(run, history=replace(run.history, **values))
 
 
+def _licence(run: Run) -> str:
+    """Name the certificate that was suspended and reinstated."""
+    return first(run.certificates, lambda row: row.event_seq == 3).id
+
+
 # ---------------------------------------------------------------------------------------------------- drop
 def lost_certificate(run: Run) -> Run:
     return replace(run, certificates=run.certificates[1:])
@@ -88,7 +93,7 @@ def unheard_answer(run: Run) -> Run:
 
 
 def stale_directory(run: Run) -> Run:
-    return replace(run, holdings=changed(run.holdings, lambda row: row.version == 3, version=2, status="02"))
+    return replace(run, holdings=changed(run.holdings, lambda row: row.certificate_id == _licence(run), status="02"))
 
 
 # -------------------------------------------------------------------------------------------------- double
@@ -267,7 +272,7 @@ def phantom_in_ledger(run: Run) -> Run:
 
 
 def phantom_change(run: Run) -> Run:
-    return replace(run, certificates=changed(run.certificates, lambda row: row.version == 3, status="02"))
+    return replace(run, certificates=changed(run.certificates, lambda row: row.id == _licence(run), status="02"))
 
 
 # ---------------------------------------------------------------------------------------------------- late

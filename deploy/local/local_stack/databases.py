@@ -47,6 +47,15 @@ async def wait_ready(dsn: str, timeout_s: float, alive: Callable[[], bool] = lam
         await asyncio.sleep(0.05)
 
 
+async def checkpoint(superuser_dsn: str) -> None:
+    """Have the server write everything out to disk."""
+
+    async def work(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        await connection.execute("CHECKPOINT")
+
+    await as_superuser(superuser_dsn, work)
+
+
 async def require_version(dsn: str, oldest: int) -> None:
     """Refuse an existing server that is too old. Raises StackError (`POSTGRES_TOO_OLD`)."""
 

@@ -62,7 +62,11 @@ async def _recomputed(where: Target, told: Told, records: list[Raw]) -> dict[str
         where, "cases", "SELECT uploads, state, applicant FROM case_file WHERE case_id = $1", told.case_id
     )
     requests = await _rows(
-        where, "exchange-bus", "SELECT asker, holder, state FROM evidence_request WHERE case_id = $1", told.case_id
+        where,
+        "exchange-bus",
+        "SELECT holder FROM evidence_request WHERE recorded_at >= $1 AND recorded_at < $2",
+        told.since,
+        told.until,
     )
     deliveries = await _rows(
         where,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from contracts.envelopes import LegalBasis
+from contracts.envelopes import LegalBasis, Task
 from contracts.exchange_bus import AskEvidence, PersonSubject, Subject
 from contracts.ids import uuid7
 from contracts.ledger import AccessView, ReceiptView
@@ -26,14 +26,15 @@ PATIENCE_S = 40.0
 # ------------------------------------------------------------------------------------------------ point 6
 async def refuse(stage: Stage) -> None:
     """Point 6: three requests that the rules refuse, each with its code."""
-    await stage.licensing.line(f"asking the applicant for {PAPER}: HELD_BY_OFFICE")
+    line = await stage.licensing.line(f"task {stage.task_id}: asking for {PAPER} refused, HELD_BY_OFFICE")
+    status = int(line.rpartition("(")[2].rstrip(")"))
     _refused(stage, "market regulation", f"demands {PAPER} from the applicant, which an office holds (before deciding)",
-             "HELD_BY_OFFICE", 403)  # fmt: skip
+             "HELD_BY_OFFICE", status)  # fmt: skip
     await _expect(stage, "tax", "asks health about the employee: listed, but nobody granted it", "NO_GRANT",
                   lambda: stage.tax_office.ask(_tax_question(stage)))  # fmt: skip
-    again = await _same_question_again(stage)
-    await _expect(stage, "market regulation", "asks again, word for word, now that the case is closed",
-                  "CASE_NOT_LIVE", lambda: stage.licensing_office.ask(again))  # fmt: skip
+    late = await _late_question(stage)
+    await _expect(stage, "market regulation", "asks about the employee once more, now that the case is closed",
+                  "CASE_NOT_LIVE", lambda: stage.licensing_office.ask(late))  # fmt: skip
 
 
 async def _expect(stage: Stage, who: str, what: str, code: str, call: Callable[[], Awaitable[object]]) -> None:
@@ -71,28 +72,31 @@ def _tax_question(stage: Stage) -> AskEvidence:
     )
 
 
-async def _same_question_again(stage: Stage) -> AskEvidence:
-    """Take the very question that cases asked about the title, and put it again as the deciding office.
+async def _late_question(stage: Stage) -> AskEvidence:
+    """Ask about the employee once more, with the very case proof that came with the task.
 
-    Only after exchange-bus knows that the case is closed: a second too early it would be a lawful question.
+    Only after exchange-bus knows that the case is closed: a second too early it would be another case's matter.
     """
-    await _until(
-        stage,
-        "exchange-bus",
-        "SELECT count(*) = 1 FROM closed_case WHERE case_id = $1",
-        "exchange-bus learns that the case is closed",
-        stage.told.case_id,
+    closed = "SELECT count(*) = 1 FROM closed_case WHERE case_id = $1"
+    await _until(stage, "exchange-bus", closed, "exchange-bus learns that the case is closed", stage.told.case_id)
+    task = (await stage.licensing_office.open(stage.task_envelope)).body
+    if not isinstance(task, Task):
+        raise StackError("NO_TASK", "what came as the task is none")
+    catalogue = stage.licensing_office.directory.catalogue
+    return AskEvidence(
+        case_id=task.case_id,
+        step=task.step,
+        case_proof=task.case_proof,
+        entry="P-0205",
+        release=catalogue.release,
+        type="staff-health",
+        type_version=1,
+        fields=["result"],
+        subject=Subject(person=PersonSubject(platform=stage.handle, holders={HEALTH: stage.handle})),
+        purpose="staff-health-check",
+        legal_basis=LegalBasis(kind="law", provision="Food Safety Law"),
+        deadline=system_clock() + timedelta(seconds=60),
     )
-    connection = await asyncpg.connect(stage.target.dsn("cases"))
-    try:
-        body = await connection.fetchval(
-            """SELECT n.body FROM need n JOIN step s USING (step_id) WHERE s.case_id = $1 AND n.type = 'title'""",
-            stage.told.case_id,
-        )
-    finally:
-        await connection.close()
-    asked = AskEvidence.model_validate_json(bytes(body))
-    return asked.model_copy(update={"asker": None, "deadline": system_clock() + timedelta(seconds=60)})
 
 
 # ------------------------------------------------------------------------------------------------ point 7
@@ -185,7 +189,7 @@ async def count(stage: Stage) -> None:
             one.record.type.split(".")[2] for one in seen if one.record.key == told.certificate_id
             and one.topic == "certificates.certificate.v1"
         ],
-        "refusals": sorted(stage.refusals),
+        "refusals": sorted([*stage.refusals, *_of_left_over_tasks(stage)]),
         "receipts written": len(inside),
         **{f"receipts written, side {side}": number for side, number in sorted(sides.items())},
         **told.figures,
@@ -193,6 +197,12 @@ async def count(stage: Stage) -> None:
     told.secrets = [*(stage.numbers[name] for name in (OWNER, EMPLOYEE)), TRADE_NAME, "Lotus Lane"]
     if not of_case:
         raise StackError("NOTHING_SEEN", "no record of the case passed on the bus")
+
+
+def _of_left_over_tasks(stage: Stage) -> list[str]:
+    """Give the codes of refusals in tasks that an earlier demo, broken off, left in the inbox."""
+    lines = [line for line in stage.licensing.lines if " refused, " in line and stage.task_id not in line]
+    return [line.partition(" refused, ")[2].partition(" ")[0] for line in lines]
 
 
 def _parties(stage: Stage) -> set[str]:

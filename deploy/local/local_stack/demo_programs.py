@@ -26,19 +26,19 @@ class Program:
         self._news = asyncio.Condition()
         self.reading = asyncio.create_task(self._read())
 
-    async def line(self, text: str, *, timeout_s: float = 40.0) -> str:
-        """Wait for a line that contains *text*. Raises StackError."""
+    async def line(self, *texts: str, timeout_s: float = 40.0) -> str:
+        """Wait for a line that contains all of *texts*. Raises StackError."""
         try:
             async with asyncio.timeout(timeout_s), self._news:
                 while True:
-                    found = [line for line in self.lines if text in line]
+                    found = [line for line in self.lines if all(text in line for text in texts)]
                     if found:
                         return found[0]
                     if self.reading.done():
                         raise StackError("PROGRAM_ENDED", f"{self.name} ended; it last said: {self.lines[-3:]}")
                     await self._news.wait()
         except TimeoutError:
-            raise StackError("DEMO_WAITED_IN_VAIN", f"{self.name} never said {text!r}") from None
+            raise StackError("DEMO_WAITED_IN_VAIN", f"{self.name} never said {texts}") from None
 
     async def ended(self, timeout_s: float = 60.0) -> None:
         """Wait until it ends by itself, with success. Raises StackError (`PROGRAM_FAILED`)."""

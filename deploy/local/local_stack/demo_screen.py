@@ -13,8 +13,6 @@ from contracts.topics import RECEIPT
 from local_stack.demo_bus import Seen
 from local_stack.demo_told import Told
 
-WAYS = {"evidence.ask": "asks", "envelope": "sends"}
-
 
 class Screen:
     """Prints. names: office (USCC) -> what people call it. receiver: sealed text -> (office, use of its key)."""
@@ -68,12 +66,18 @@ class Screen:
         return self._names.get(office, office)
 
     def receipts(self, who: str, receipts: Sequence[ReceiptView], before: int) -> None:
-        """Show a person's receipts of this demo; before: how many older ones her list has."""
+        """Show a person's receipts of this demo, one row an exchange; before: how many older ones her list has."""
         table = Table(title=f"Who looked at the data of {who}", title_justify="left", header_style="bold")
-        for column in ("after", "side", "who asked", "of whom", "what", "what for", "how it went", "verified"):
-            table.add_column(column)
+        table.add_column("after", justify="right", no_wrap=True)
+        table.add_column("what happened")
+        table.add_column("receipts of every side, verified")
+        exchanges: dict[str, list[ReceiptView]] = {}
         for view in sorted(receipts, key=lambda one: one.leaf.time):
-            table.add_row(*self._receipt(view))
+            exchanges.setdefault(view.leaf.exchange_id, []).append(view)
+        for views in exchanges.values():
+            after = (views[0].leaf.time - self._began).total_seconds()
+            sides = [f"{one.leaf.side} {'yes' if one.verified else 'NO'}" for one in views]
+            table.add_row(f"{after:.2f} s", escape(self._story(views)), ", ".join(sides))
         self._console.print(table)
         if before:
             self.say(f"and {before} older receipts, all verified as well")
@@ -102,19 +106,13 @@ class Screen:
         good = "[green]demo-check: every figure was recomputed from the databases and topics, and agrees[/]"
         self._console.print(good if not differences else f"[red]demo-check: {len(differences)} differences[/]")
 
-    def _receipt(self, view: ReceiptView) -> tuple[str, ...]:
-        leaf = view.leaf
-        after = (leaf.time - self._began).total_seconds()
+    def _story(self, views: Sequence[ReceiptView]) -> str:
+        """Tell one exchange in a sentence, from the receipt that says most."""
+        leaf = max((view.leaf for view in views), key=lambda one: (bool(one.type), bool(one.provider), bool(one.asker)))
+        asker = f"{self.name(leaf.asker.office)} ({leaf.asker.system})" if leaf.asker else "she herself"
+        provider = f" <- {self.name(leaf.provider)}" if leaf.provider else ""
+        what = f": {leaf.type}" if leaf.type else ""
         fields = f" ({', '.join(leaf.fields)})" if leaf.fields else ""
-        basis = leaf.legal_basis
-        why = f"{leaf.purpose}, by {basis.kind}" + (f" {basis.entry}" if basis.entry else "")
-        return (
-            f"{after:.2f} s",
-            leaf.side,
-            f"{self.name(leaf.asker.office)} ({leaf.asker.system})" if leaf.asker else "",
-            self.name(leaf.provider) if leaf.provider else "",
-            (leaf.type or "") + fields,
-            why,
-            leaf.code or leaf.decision,
-            "yes" if view.verified else f"no: {', '.join(view.missing_sides) or 'gap'}",
-        )
+        basis = leaf.legal_basis.kind + (f", {leaf.legal_basis.entry}" if leaf.legal_basis.entry else "")
+        ends = [view.leaf.code or view.leaf.decision for view in views if view.leaf.decision != "pending"]
+        return f"{asker}{provider}{what}{fields}; {leaf.purpose} by {basis}: {ends[-1] if ends else 'pending'}"

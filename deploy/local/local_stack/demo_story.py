@@ -40,16 +40,20 @@ class Stage:
     refusals: list[str] = field(default_factory=list)
     handle: str = ""
     task_id: str = ""
+    task_envelope: str = ""
+    number: str = ""
+    """The new licence's."""
 
-    async def of_case(self, what: str, topic: str, kind: str, count: int = 1) -> list[Seen]:
-        """Wait for records of this case on *topic* whose type begins with *kind*."""
+    async def of_case(self, what: str, topic: str, kind: str) -> Seen:
+        """Wait for a record of this case on *topic* whose type begins with *kind*."""
         case_id = self.told.case_id
 
         def matches(seen: Seen) -> bool:
-            mine = seen.record.attributes.get("caseid", case_id) == case_id
-            return seen.topic == topic and seen.record.type.startswith(kind) and mine
+            mine = case_id in (seen.record.attributes.get("caseid"), seen.record.key)
+            return mine and seen.topic == topic and seen.record.type.startswith(kind)
 
-        return await self.watch.until(what, matches, count=count)
+        (found,) = await self.watch.until(what, matches)
+        return found
 
 
 async def apply(stage: Stage) -> None:
@@ -75,41 +79,42 @@ async def gather(stage: Stage) -> None:
     stage.screen.say(
         "cases asks, for market regulation: health about the employee (law), land about the owner (request)"
     )
-    asks = [*await _sealed(stage, "the ask to health", ask_topic(HEALTH), "evidence.ask", 1)]
-    asks += await _sealed(stage, "the ask to natural resources", ask_topic(NATURAL_RESOURCES), "evidence.ask", 1)
-    answers = await _sealed(stage, "the answers", envelope_topic(MARKET_REGULATION), "envelope.answer", 2)
-    for ask in asks:
-        answer = next(one for one in answers if one.record.key == ask.record.key)
-        took = (answer.record.time - ask.record.time).total_seconds() * 1000
-        stage.hops.append((f"asked and answered ({ask.topic.split('.')[2]})", took))
-    stage.screen.say(
-        "each holder checked list, grant and case proof itself, wrote a receipt, and sealed its answer to "
-    )
-    stage.screen.say("market regulation: cases and the platform move it and can't open it")
+    for holder in (HEALTH, NATURAL_RESOURCES):
+        ask = await stage.of_case("the ask to a holder", ask_topic(holder), "evidence.ask")
+        _check_sealed(stage, ask)
+        (answer,) = await stage.watch.until(
+            "the answer",
+            lambda seen, ask=ask: (  # type: ignore[misc]
+                seen.topic == envelope_topic(MARKET_REGULATION) and seen.record.key == ask.record.key
+            ),
+        )
+        _check_sealed(stage, answer)
+        stage.hops.append((f"{stage.screen.name(holder)}: asked, checked, answered", _between_ms(ask, answer)))
+    stage.screen.say("each holder checked list, grant and case proof itself, and wrote a receipt; its answer is sealed")
+    stage.screen.say("to market regulation: cases and the platform move it and can't open it")
 
 
 async def decide(stage: Stage) -> None:
     """Point 3: the office's own system decides and issues; the fact completes the case."""
-    (task,) = await _sealed(stage, "the task", envelope_topic(MARKET_REGULATION), "envelope.task", 1)
-    stage.task_id = task.record.key
-    await stage.licensing.line("issued (")
-    (fact,) = await stage.of_case("the licence's fact", CERTIFICATE, "certificates.certificate.issued")
+    task = await stage.of_case("the task", envelope_topic(MARKET_REGULATION), "envelope.task")
+    _check_sealed(stage, task)
+    stage.task_id, stage.task_envelope = task.record.key, task.text
+    line = await stage.licensing.line(f"task {stage.task_id}: licence")
+    stage.number = line.partition(": licence ")[2].partition(" ")[0]
+    fact = await stage.of_case("the licence's fact", CERTIFICATE, "certificates.certificate.issued")
     stage.hops.append(("task in the inbox, evidence verified, licence issued", _between_ms(task, fact)))
-    (closed,) = await stage.watch.until(
-        "the end of the case",
-        lambda seen: seen.topic == CASE and seen.record.key == stage.told.case_id and "closed" in seen.record.type,
-    )
+    closed = await stage.of_case("the end of the case", CASE, "cases.case.closed")
     stage.hops.append(("issued fact closes the case", _between_ms(fact, closed)))
     view = await stage.owner.case(stage.told.case_id)
     stage.told.certificate_id = _certificate_of(view)
     stage.screen.say(f"{OWNER} looks at her case: {view.state}, licence {stage.told.certificate_id}")
-    opened = next(seen for seen in stage.watch.seen if seen.topic == CASE and seen.record.key == view.case_id)
+    opened = await stage.of_case("the beginning of the case", CASE, "cases.case.opened")
     stage.hops.append(("the whole case", _between_ms(opened, closed)))
 
 
 async def share(stage: Stage) -> None:
     """Point 4: tax hears of it without asking, as far as it was granted to."""
-    line = await stage.tax.line("food-licence issued")
+    line = await stage.tax.line("food-licence issued", stage.number)
     (sealed,) = await _shares(stage, 1)
     fact = next(seen for seen in stage.watch.seen if _is_fact(stage, seen, "issued"))
     stage.hops.append(("licence shared with tax", _between_ms(fact, sealed)))
@@ -122,24 +127,21 @@ async def suspend(stage: Stage) -> None:
     office, certificate_id = stage.licensing_office, stage.told.certificate_id
     stage.screen.say("market regulation suspends the licence")
     changed = await office.suspend(certificate_id, 1, reason="inspection due")
-    await stage.tax.line("food-licence suspended")
+    await stage.tax.line("food-licence suspended", stage.number)
     stage.screen.say("and reinstates it")
     await office.reinstate(certificate_id, changed.version, reason="inspection passed")
-    await stage.tax.line("food-licence reinstated")
+    await stage.tax.line("food-licence reinstated", stage.number)
     shares = await _shares(stage, 3)
     for name, sealed in zip(("suspension", "reinstatement"), shares[1:], strict=True):
         fact = next(seen for seen in stage.watch.seen if _is_fact(stage, seen, name[:5]))
         stage.hops.append((f"{name} shared with tax", _between_ms(fact, sealed)))
 
 
-async def _sealed(stage: Stage, what: str, topic: str, kind: str, count: int) -> list[Seen]:
-    """Wait for envelopes and make sure that they are sealed to the office whose topic it is. Raises StackError."""
-    found = await stage.of_case(what, topic, kind, count)
-    for seen in found:
-        receiver = stage.licensing_office.directory.receivers().get(jose.kid_of(seen.text))
-        if receiver is None or receiver[0] != topic.split(".")[-2]:
-            raise StackError("NOT_SEALED", f"{what} on {topic} is sealed to {receiver}")
-    return found
+def _check_sealed(stage: Stage, seen: Seen) -> None:
+    """Make sure that an envelope is sealed to the office whose topic it is on. Raises StackError (`NOT_SEALED`)."""
+    receiver = stage.licensing_office.directory.receivers().get(jose.kid_of(seen.text))
+    if receiver is None or receiver[0] != seen.topic.split(".")[-2]:
+        raise StackError("NOT_SEALED", f"a record on {seen.topic} is sealed to {receiver}")
 
 
 async def _shares(stage: Stage, count: int) -> list[Seen]:
@@ -151,11 +153,14 @@ async def _shares(stage: Stage, count: int) -> list[Seen]:
             seen.topic == envelope_topic(TAX) and seen.record.keyseq == 1 and seen.record.time >= issued.record.time
         ),
     )
-    return await stage.watch.until(
+    shares = await stage.watch.until(
         "the shares to tax",
         lambda seen: seen.topic == first.topic and seen.record.key == first.record.key,
         count=count,
     )
+    for sealed in shares:
+        _check_sealed(stage, sealed)
+    return shares
 
 
 def _is_fact(stage: Stage, seen: Seen, kind: str) -> bool:

@@ -154,6 +154,9 @@ class Plan:
         # Two at a time: each is a Python program of its own, and a laptop has few cores.
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(self._migrate, DEPLOYMENTS.values()))
+        if not self.foreign_database:
+            # Thousands of new files: written out now, so that the first recovery after a kill needn't.
+            asyncio.run(databases.checkpoint(self.superuser_dsn))
 
     def _migrate(self, deployment: Deployment) -> None:
         name = f"migrate-{deployment.system}"

@@ -89,10 +89,10 @@ class Desk:
             claims = decide(task, evidence, day)
             until = date(day.year + YEARS, day.month, min(day.day, 28))
             issued = await self._office.approve(task, claims, valid_from=day, valid_to=until)
-            self._say(f"licence {claims['number']} issued ({issued.licence_id})")
+            self._say(f"task {task.task_id}: licence {claims['number']} issued ({issued.licence_id})")
         except Refused as no:
             await self._office.refuse(task.task_id, code=no.code, reason=no.reason)
-            self._say(f"task refused: {no.code}")
+            self._say(f"task {task.task_id}: refused, {no.code}")
         self._drawer.empty([("task", task.task_id), *(("answer", request_id) for request_id in answers)])
 
     async def _answers(self, task: Task) -> Mapping[str, Answer] | None:
@@ -118,7 +118,7 @@ class Desk:
         try:
             await self._office.demand(task.task_id, fact)
         except Problem as refused:
-            self._say(f"asking the applicant for {fact}: {refused.code}")
+            self._say(f"task {task.task_id}: asking for {fact} refused, {refused.code} ({refused.status})")
 
 
 async def work(office: Office, given: argparse.Namespace) -> None:

@@ -210,7 +210,7 @@ def listed(catalogue: Catalogue, question: Question, on: date) -> Listed:
     """
     cited = question.entry
     if not catalogue.known(Proof, cited) or not 1 <= question.release <= catalogue.release:
-        raise ReferenceUnknown("entry or release", entry=cited)
+        raise ReferenceUnknown("entry or release")  # not said again: what the catalogue doesn't know came from outside
     # Power comes before force (domain, the proof gate's order), so the service is that of any version of the entry.
     services = {e.service for e in catalogue.entries if isinstance(e, Proof) and e.id == cited}
     if not any(catalogue.has_power(question.asker, service, on) for service in services):

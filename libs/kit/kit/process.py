@@ -74,6 +74,8 @@ def main(
         _complain([f"usage: python -m {migrations_package} {{{'|'.join(VERBS)}}}"])
     settings = _settings(settings_class, os.environ if environ is None else environ)
     verb = words[0]
+    if verb != "migrate" and (faults := settings.file_faults()):  # migrating needs the database alone
+        _complain(faults)
     crash.arm(settings.crash_point)
     if verb == "check-config":
         print(f"{service_name}: settings are complete")  # noqa: T201 - this verb talks to a person

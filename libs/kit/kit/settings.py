@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
 from urllib.parse import urlsplit
@@ -126,12 +127,37 @@ class ServiceSettings(BaseSettings):
         text = (self.secrets_dir / name).read_text().strip()
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
+    def secret_files(self) -> Sequence[str]:
+        """Name the files that must lie in the secrets folder: `*.jwk` private keys, others base64url texts."""
+        return ()
+
+    def file_faults(self) -> list[str]:
+        """Look for every file that the settings lead to; one sentence for each that can't be read, without content."""
+        wanted: dict[str, Callable[[], object]] = {
+            "TRUST_FILE": self.trust,
+            "DATABASE_PASSWORD_FILE": self.database_password,
+        }
+        faults = [f"{name}: can't be read" for name, read in wanted.items() if not _readable(read)]
+        for name in self.secret_files():
+            read = partial(self.jwk if name.endswith(".jwk") else self.secret, name)
+            if not _readable(read):
+                faults.append(f"SECRETS_DIR: holds no readable {name}")
+        return [f"{self.model_config.get('env_prefix') or ''}{fault}" for fault in faults]
+
     def trust(self) -> dict[str, dict[str, str]]:
         """Read the trust file: public JWKs by name (registry, catalogue, bootstrap)."""
         return dict(strictjson.loads(self.trust_file.read_bytes()))
 
 
 S = TypeVar("S", bound=ServiceSettings)
+
+
+def _readable(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except (OSError, InvalidJson, ValueError):  # ValueError: no base64, no text, no object
+        return False
+    return True
 
 
 def load(cls: type[S], environ: Mapping[str, str]) -> S:

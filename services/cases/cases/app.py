@@ -19,10 +19,10 @@ from kit.db import Database, open_db
 from kit.health import Health
 from kit.http import ServiceClient
 from kit.jose import PrivateKey
-from kit.migrations import schema_is_current
 from kit.outbox import Relay, Upkeep
 from kit.parked import router as parked_router
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.receipts import ReceiptSigner
 from kit.registry import Registry
 from kit.tokens import AssertionSigner
@@ -75,7 +75,9 @@ class App:
         running: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         if work:
             running |= self._work(db, gathering, deciding)
-        return Running(app=app, parts=running, health=_health(db, registry, catalogue))
+        return Running(
+            app=app, parts=running, health=watch(Health(), db, "cases", registry=registry, catalogue=catalogue)
+        )
 
     def _work(self, db: Database, gathering: Gathering, deciding: Deciding) -> dict[str, Part]:
         bootstrap = self._settings.kafka_bootstrap_servers
@@ -93,25 +95,6 @@ class App:
             "work": CaseWork(db, jobs).run,
             **{name: consumer.run for name, consumer in hears.items()},
         }
-
-
-def _health(db: Database, registry: Registry, catalogue: CatalogueReplica) -> Health:
-    health = Health()
-
-    async def registry_ready() -> bool:
-        return registry.ready
-
-    async def catalogue_ready() -> bool:
-        return catalogue.ready
-
-    async def schema() -> bool:
-        return await schema_is_current(db, "cases")
-
-    health.add("database", db.check)
-    health.add("schema", schema)
-    health.add("registry", registry_ready)
-    health.add("catalogue", catalogue_ready)
-    return health
 
 
 def build(settings: Settings) -> App:

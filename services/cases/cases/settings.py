@@ -20,3 +20,7 @@ class Settings(ServiceSettings):
     """Addresses of exchange-bus, separated by commas."""
     ask_deadline_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 3600
     """Seconds that an office has to answer an evidence request."""
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        return ("sig.jwk", "platform.jwk")

@@ -20,6 +20,8 @@ from certificates.service import (
     Serials,
     Sharing,
     Verifying,
+    Writer,
+    write_issues,
 )
 from certificates.settings import Settings
 from contracts import topics
@@ -31,14 +33,14 @@ from kit.auth import Authenticator
 from kit.catalogue import CatalogueReplica
 from kit.clock import Clock, system_clock
 from kit.consumer import Consumer
-from kit.db import Database, open_db
+from kit.db import Database, coalescing, open_db
 from kit.edge import EdgeMiddleware
 from kit.health import Health
 from kit.http import ServiceClient
 from kit.jose import PublicKey
-from kit.migrations import schema_is_current
 from kit.outbox import Relay, Upkeep
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.receipts import ReceiptSigner
 from kit.registry import Registry
 from kit.tokens import AssertionSigner
@@ -74,8 +76,10 @@ class App:
         """Connect everything; what must be closed goes on *stack*."""
         settings, clock, health = self.settings, self._clock, Health()
         trust, keys = Trust.load(settings.trust_file), Keys.load(settings)
-        registry = Registry.from_bus(settings.kafka_bootstrap_servers, trust, clock)
-        catalogue = CatalogueReplica.from_bus(settings.kafka_bootstrap_servers, trust, clock)
+        registry = Registry.from_bus(settings.kafka_bootstrap_servers, trust, clock, keep_in=settings.replica_dir)
+        catalogue = CatalogueReplica.from_bus(
+            settings.kafka_bootstrap_servers, trust, clock, keep_in=settings.replica_dir
+        )
         signer = ReceiptSigner(
             settings.system, settings.operator, settings.instance, keys.sig, registry.ledger_key, clock
         )
@@ -88,11 +92,14 @@ class App:
                 audience="identity",
             )
         )
-        uses = UseCases(settings, clock, db, keys, registry, Rulebook(catalogue.current, clock), Identity(identity))
-        _watch(health, db, registry, catalogue)
+        writer = await stack.enter_async_context(coalescing(db, write_issues))
+        rulebook = Rulebook(catalogue.current, clock)
+        uses = UseCases(settings, clock, db, writer, keys, registry, rulebook, Identity(identity))
+        watch(health, db, PACKAGE, registry=registry, catalogue=catalogue)
         parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         if work:
             parts |= uses.parts()
+            health.note("shares_waiting", lambda: uses.sharing.waiting)
         app = build_api(settings, uses, registry, trust, clock) if serve else None
         return Running(app=app, parts=parts, health=health)
 
@@ -105,6 +112,7 @@ class UseCases:
         settings: Settings,
         clock: Clock,
         db: Database,
+        writer: Writer,
         keys: Keys,
         registry: Registry,
         rulebook: Rulebook,
@@ -117,7 +125,13 @@ class UseCases:
         self._registry, self._rulebook = registry, rulebook
         self.changing = Changing(db=db, rulebook=rulebook, keys=keys)
         self.issuing = Issuing(
-            db=db, rulebook=rulebook, credentials=credentials, keys=keys, serials=Serials(db), case_keys=case_keys
+            db=db,
+            writer=writer,
+            rulebook=rulebook,
+            credentials=credentials,
+            keys=keys,
+            serials=Serials(db),
+            case_keys=case_keys,
         )
         self.reading = Reading(db=db, alias_book=alias_book)
         self.verifying = Verifying(db=db, rulebook=rulebook, registry=registry, offices=settings.offices)
@@ -176,23 +190,6 @@ def build_api(settings: Settings, uses: UseCases, registry: Registry, trust: Tru
     authenticator = Authenticator(settings, registry, trust, clock, audience=settings.system)
     state = {**uses.state(), "authenticator": authenticator}
     return create_api(settings, routers=[router, parked.router], service=PACKAGE, state=state)
-
-
-def _watch(health: Health, db: Database, registry: Registry, catalogue: CatalogueReplica) -> None:
-    """Ready means: the database answers and has our schema, keys and a release of the catalogue are loaded."""
-
-    async def schema() -> bool | str:
-        return await schema_is_current(db, PACKAGE) or "MIGRATION_MISSING"
-
-    async def keys() -> bool:
-        return registry.ready
-
-    async def lists() -> bool:
-        return catalogue.ready
-
-    health.add("database", schema)
-    health.add("registry", keys)
-    health.add("catalogue", lists)
 
 
 def build(settings: Settings) -> App:

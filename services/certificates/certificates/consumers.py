@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from certificates.service import Answering, Keys, NoOfficeKey, Prepared, Received
+from certificates.service import Answering, Keys, NoOfficeKey, Prepared, Received, breathing
 from contracts import topics
 from contracts.envelopes import Ask
 from kit import envelopes
@@ -29,7 +29,7 @@ class Asks:
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[Item | Bad]:
         """Open and verify each, then judge and seal all that are readable."""
-        items: list[Received | Bad] = [self._read(record) for record in records]
+        items: list[Received | Bad] = [await breathing(self._read(record)) for record in records]
         readable = [item for item in items if isinstance(item, Received)]
         prepared = iter(await self._answering.prepare(readable))
         return [item if isinstance(item, Bad) else _item(next(prepared)) for item in items]

@@ -131,7 +131,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, its latest version. event_seq: how many facts it has. credential: the office's own copy."""
+    """A certificate, its latest version. event_seq: how many facts it has.
+
+    credential: the office's own copy; format: the format module that signed it, empty before that and when read.
+    """
 
     id: str
     office: str
@@ -151,6 +154,7 @@ class Certificate:
     credential: str
     case_id: str | None = None
     task_id: str | None = None
+    format: str = ""
 
     def shows(self, today: date) -> bool:
         """Tell whether its content may be shown as true: status 01, inside its validity (both days included)."""

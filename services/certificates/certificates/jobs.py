@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from certificates.service import SHARE_CHANNEL, Changing, Sharing
+from kit.clock import monotonic
 from kit.db import Database, Hint
 from kit.errors import Unavailable
 from kit.telemetry import fault, get_logger
@@ -18,6 +19,7 @@ PACE_S: Final = 0.01
 """Between two batches, so that a small one may grow: each costs a commit."""
 AWAY_S: Final = 1.0
 EXPIRY_S: Final = 60.0
+COUNT_S: Final = 5.0
 LEADER: Final = "certificates-share"
 
 
@@ -28,6 +30,7 @@ class ShareJob:
         self._db = db
         self._sharing = sharing
         self._epoch: int | None = None
+        self._count_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Seal until *stop*; waits out a database, an identity or a ledger's key that is away."""
@@ -37,12 +40,19 @@ class ShareJob:
                 if done is None:
                     await _sleep(stop, AWAY_S)
                 elif done == 0:
+                    await self._count()
                     await self._idle(stop, hint)
                 else:
                     await asyncio.sleep(PACE_S)
 
     async def _round(self) -> int:
         return await self._sharing.share_next() if await self._leads() else 0
+
+    async def _count(self) -> None:
+        if monotonic() >= self._count_at:
+            self._count_at = monotonic() + COUNT_S
+            with suppress(Unavailable):
+                await self._sharing.count_waiting()
 
     async def _leads(self) -> bool:
         """Tell whether the work is ours: the claim lives as long as the connection behind it."""

@@ -26,3 +26,8 @@ class Settings(ServiceSettings):
     """Hours that a presentation for another office is good for."""
     share_batch: Annotated[int, Field(ge=1, le=500)] = 100
     """Most shares in one commit."""
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        own = [f"{use}-{office}.jwk" for office in self.offices for use in ("issuing", "answering")]
+        return ("sig.jwk", "share.key", *own)

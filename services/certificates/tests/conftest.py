@@ -140,8 +140,9 @@ def pseudonym(party: str, person: str) -> str:
 class World:
     """Everything around one deployment. Attributes may be changed by tests; nothing here is shared between them."""
 
-    def __init__(self) -> None:
-        self.now = NOW
+    def __init__(self, now: datetime = NOW) -> None:
+        self.start = self.now = now
+        self.since = now - timedelta(days=30)
         self.catalogue = Catalogue(12, [parse_entry(json.loads(json.dumps(entry))) for entry in ENTRIES])
         self.sig = {name: PrivateKey.generate() for name in ("certificates-1", "exchange-bus", "cases", "gateway")}
         self.token, self.ledger, self.bootstrap = (PrivateKey.generate() for _ in range(3))
@@ -164,19 +165,23 @@ class World:
     # ---------------------------------------------------------------------------------------- registry
     def _systems(self) -> dict[str, Any]:
         return {
-            **{n: _held_system(n, n, [(k, "sig")], DATA_OFFICE) for n, k in self.sig.items() if n != "certificates-1"},
-            "certificates-1": _held_system(
+            **{
+                n: self._held_system(n, n, [(k, "sig")], DATA_OFFICE)
+                for n, k in self.sig.items()
+                if n != "certificates-1"
+            },
+            "certificates-1": self._held_system(
                 "certificates-1", "certificates", [(self.sig["certificates-1"], "sig")], HEALTH, [HEALTH, LAND, MARKET]
             ),
-            "identity": _held_system("identity", "identity", [(self.token, "token")], DATA_OFFICE),
-            "ledger": _held_system("ledger", "ledger", [(self.ledger, "enc")], DATA_OFFICE),
-            **{name: _held_system(name, "office", [], office) for office, name in SYSTEMS.items()},
+            "identity": self._held_system("identity", "identity", [(self.token, "token")], DATA_OFFICE),
+            "ledger": self._held_system("ledger", "ledger", [(self.ledger, "enc")], DATA_OFFICE),
+            **{name: self._held_system(name, "office", [], office) for office, name in SYSTEMS.items()},
         }
 
     def _offices(self) -> dict[str, Any]:
         uses = {"issuing": self.issuing, "answering": self.answering, "inbox": self.inbox}
         parties = (HEALTH, LAND, MARKET, TAX, "platform")
-        return {p: _held_office(p, [(k[p], use) for use, k in uses.items() if p in k]) for p in parties}
+        return {p: self._held_office(p, [(k[p], use) for use, k in uses.items() if p in k]) for p in parties}
 
     def drop_key(self, office: str, use: str) -> None:
         """Take a key out of an office's record."""
@@ -226,9 +231,9 @@ class World:
         """Sign a case proof; *more* are members by their Python names."""
         proof = CaseProof(
             **{
-                "iss": "cases", "jti": str(uuid7()), "iat": int(NOW.timestamp()), "case_id": CASE, "step": STEP,
-                "exp": int((NOW + timedelta(days=5)).timestamp()), "office": MARKET, "service": "food-licence",
-                "explicit_request": ExplicitSlot(at=NOW, text_version="2026-11", session_assurance="high"),
+                "iss": "cases", "jti": str(uuid7()), "iat": int(self.start.timestamp()), "case_id": CASE, "step": STEP,
+                "exp": int((self.start + timedelta(days=5)).timestamp()), "office": MARKET, "service": "food-licence",
+                "explicit_request": ExplicitSlot(at=self.start, text_version="2026-11", session_assurance="high"),
                 "needs": [], "issues": [], **more,
             }
         )  # fmt: skip
@@ -258,8 +263,8 @@ class World:
                 "legal_basis": LegalBasis(kind="request" if title else "law"),
                 "entry": "P-0204" if title else "P-0205", "release": 12, "grant_id": "G-0204" if title else "G-0205",
                 "case_id": CASE, "step": STEP, "case_proof": self.case_proof(needs=[need], **(proof or {})),
-                "aliases": PersonAliases(platform=platform, holder=holder), "recorded_at": NOW,
-                "deadline": NOW + timedelta(minutes=5), **more,
+                "aliases": PersonAliases(platform=platform, holder=holder), "recorded_at": self.start,
+                "deadline": self.start + timedelta(minutes=5), **more,
             }
         )  # fmt: skip
 
@@ -291,35 +296,38 @@ class World:
             }
         )  # fmt: skip
 
-    def uses(self, db: Any) -> UseCases:
+    def uses(self, db: Any, writer: Any) -> UseCases:
         """Give all use cases over *db*."""
-        return UseCases(self.settings(), self.clock, db, self.keys, self.registry, self.rulebook, self)
+        return UseCases(self.settings(), self.clock, db, writer, self.keys, self.registry, self.rulebook, self)
 
     def client(self, uses: UseCases) -> AbstractAsyncContextManager[Any]:
         """Give a client of the deployment's API."""
         trust = Trust(self.bootstrap.public, self.bootstrap.public, self.bootstrap.public)
         return asgi_client(build_api(self.settings(), uses, self.registry, trust, self.clock))
 
+    def _held_system(
+        self, name: str, role: str, keys: Sequence[tuple[PrivateKey, str]], operator: str, offices: Sequence[str] = ()
+    ) -> Any:
+        record = SystemRecord.model_validate(
+            {
+                "systemId": name, "operator": operator, "offices": list(offices) or [operator], "role": role,
+                "keys": [self._public(key, use) for key, use in keys],
+            }
+        )  # fmt: skip
+        return Held(record, tuple(zip(record.keys, [key.public for key, _ in keys], strict=True)))
 
-def _held_system(
-    name: str, role: str, keys: Sequence[tuple[PrivateKey, str]], operator: str, offices: Sequence[str] = ()
-) -> Any:
-    record = SystemRecord.model_validate(
-        {
-            "systemId": name, "operator": operator, "offices": list(offices) or [operator], "role": role,
-            "keys": [_public(key, use) for key, use in keys],
-        }
-    )  # fmt: skip
-    return Held(record, tuple(zip(record.keys, [key.public for key, _ in keys], strict=True)))
+    def _held_office(self, office: str, keys: Sequence[tuple[PrivateKey, str]]) -> Any:
+        record = OfficeRecord.model_validate({"office": office, "keys": [self._public(key, use) for key, use in keys]})
+        return Held(record, tuple(zip(record.keys, [key.public for key, _ in keys], strict=True)))
+
+    def _public(self, key: PrivateKey, use: str) -> dict[str, Any]:
+        return {"kid": key.kid, "use": use, "jwk": key.public.jwk(), "from": self.since}
 
 
-def _held_office(office: str, keys: Sequence[tuple[PrivateKey, str]]) -> Any:
-    record = OfficeRecord.model_validate({"office": office, "keys": [_public(key, use) for key, use in keys]})
-    return Held(record, tuple(zip(record.keys, [key.public for key, _ in keys], strict=True)))
-
-
-def _public(key: PrivateKey, use: str) -> dict[str, Any]:
-    return {"kid": key.kid, "use": use, "jwk": key.public.jwk(), "from": NOW - timedelta(days=30)}
+@pytest.fixture
+def make_world() -> Callable[..., World]:
+    """A house as of a moment of one's choice."""
+    return World
 
 
 @pytest.fixture

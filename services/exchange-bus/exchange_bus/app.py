@@ -22,9 +22,9 @@ from kit.edge import EdgeMiddleware, EdgeRules
 from kit.health import Health
 from kit.jose import PrivateKey
 from kit.kafka import ensure_topics
-from kit.migrations import schema_is_current
 from kit.outbox import Relay, Upkeep
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.receipts import ReceiptSigner
 from kit.registry import Registry
 from kit.trust import Trust
@@ -52,7 +52,7 @@ class App:
         signer = ReceiptSigner(s.system, s.operator, s.instance, sig, registry.ledger_key, system_clock)
         db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
         uses = UseCases(s, db, registry, catalogue, sig, health, system_clock)
-        _watch(health, db, registry, catalogue)
+        watch(health, db, PACKAGE, registry=registry, catalogue=catalogue)
         parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         app = None
         if serve:
@@ -154,23 +154,6 @@ def build_api(settings: Settings, uses: UseCases, registry: Registry, trust: Tru
         state={**uses.state(), "authenticator": Authenticator(settings, registry, trust, clock)},
         rules=EdgeRules(hosts=settings.allowed_hosts, body_caps={"/v1/catalogue/releases": RELEASE_BYTES}),
     )
-
-
-def _watch(health: Health, db: Database, registry: Registry, catalogue: CatalogueReplica) -> None:
-    """Ready means: the database has our schema, keys are loaded, and a release too, once there is one."""
-
-    async def schema() -> bool | str:
-        return await schema_is_current(db, PACKAGE) or "MIGRATION_MISSING"
-
-    async def keys() -> bool:
-        return registry.ready
-
-    async def lists() -> bool:
-        return catalogue.ready
-
-    health.add("database", schema)
-    health.add("registry", keys)
-    health.add("catalogue", lists)
 
 
 def build(settings: Settings) -> App:

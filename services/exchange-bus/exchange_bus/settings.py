@@ -10,3 +10,7 @@ class Settings(ServiceSettings):
     """Settings of exchange-bus. In SECRETS_DIR: `sig.jwk`, `catalogue.jwk` (signs releases), `platform.jwk`."""
 
     model_config = SettingsConfigDict(env_prefix="EXCHANGE_BUS_")
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        return ("sig.jwk", "catalogue.jwk", "platform.jwk")

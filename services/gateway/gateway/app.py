@@ -3,7 +3,6 @@
 
 from contextlib import AsyncExitStack
 
-from contracts.roles import Role
 from contracts.routes import ROUTES
 from gateway.api import DataPlane
 from gateway.pipeline import (
@@ -25,9 +24,9 @@ from kit.events import Record
 from kit.health import Health
 from kit.http import Forwarder
 from kit.jose import PrivateKey
-from kit.migrations import schema_is_current
 from kit.outbox import Relay, Upkeep
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.receipts import ReceiptSigner
 from kit.registry import Registry
 from kit.replica import Replica
@@ -63,7 +62,11 @@ class App:
             parts |= {f"records-{topic}": replica.run for topic, replica in replicas.items()}
         if work:
             parts |= {"relay": Relay(db, s.kafka_bootstrap_servers).run, "upkeep": Upkeep(db).run, "proofs": proofs.run}
-        return Running(app=app, parts=parts, health=_health(db, registry, replicas if serve else {}))
+        return Running(
+            app=app,
+            parts=parts,
+            health=watch(Health(), db, "gateway", registry=registry, **(replicas if serve else {})),
+        )
 
     def _door(
         self, db: Database, registry: Registry, forwarder: Forwarder, key: PrivateKey, proofs: UsedProofs
@@ -80,25 +83,6 @@ class App:
 
 def _whole(record: Record) -> Record | None:
     return record if record.data is not None else None
-
-
-def _health(db: Database, registry: Registry, replicas: dict[str, Replica[Record]]) -> Health:
-    health = Health()
-
-    async def registry_ready() -> bool:
-        return registry.ready and registry.system(Role.IDENTITY.value) is not None
-
-    async def records_ready() -> bool:
-        return all(replica.ready for replica in replicas.values())
-
-    async def schema() -> bool:
-        return await schema_is_current(db, "gateway")
-
-    health.add("database", db.check)
-    health.add("schema", schema)
-    health.add("registry", registry_ready)
-    health.add("records", records_ready)
-    return health
 
 
 def build(settings: Settings) -> App:

@@ -18,3 +18,7 @@ class Settings(ServiceSettings):
     """JSON object: system id -> addresses of its processes."""
     exchange_time_s: Annotated[float, Field(ge=1, le=60)] = 35.0
     """Longest time for one call, seconds; more than the longest `Prefer: wait`."""
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        return ("sig.jwk",)

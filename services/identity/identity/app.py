@@ -13,6 +13,7 @@ from identity.jobs import Every
 from identity.service import AliasMint, Names, Persons, Proofs, Registrations, Sessions, TokenIssuer, Upkeep, Vault
 from identity.service.signing import TokenSigner
 from identity.settings import Settings
+from kit import outbox
 from kit.api import create_api
 from kit.auth import Authenticator
 from kit.catalogue import CatalogueReplica
@@ -21,13 +22,11 @@ from kit.db import Database, open_db
 from kit.edge import EdgeMiddleware, EdgeRules
 from kit.health import Health
 from kit.jose import PrivateKey
-from kit.outbox import Relay
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.receipts import Asker, ReceiptSigner
 from kit.registry import Registry
 from kit.trust import Trust
-
-ARCHIVE_INTERVAL_S = 6 * 3600.0
 
 
 class WrongKey(RuntimeError):
@@ -118,33 +117,23 @@ class App:
         s = self._settings
         trust = Trust.load(s.trust_file)
         secrets = Secrets.load(s, trust)
-        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock)
-        catalogue = CatalogueReplica.from_bus(s.kafka_bootstrap_servers, trust, system_clock, allow_empty=True)
+        registry = Registry.from_bus(s.kafka_bootstrap_servers, trust, system_clock, keep_in=s.replica_dir)
+        catalogue = CatalogueReplica.from_bus(
+            s.kafka_bootstrap_servers, trust, system_clock, allow_empty=True, keep_in=s.replica_dir
+        )
         signer = ReceiptSigner(s.system, s.operator, s.instance, secrets.sig, registry.ledger_key, system_clock)
         db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
         state = build_state(s, secrets, db=db, registry=registry, catalogue=catalogue.current, trust=trust)
         parts: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         if work:
-            upkeep = Upkeep(db, system_clock)
-            parts["relay"] = Relay(db, s.kafka_bootstrap_servers).run
-            parts["sweep"] = Every(s.sweep_interval_s, upkeep.sweep).run
-            parts["archive"] = Every(ARCHIVE_INTERVAL_S, upkeep.archive).run
-        return Running(app=build_api(s, state) if serve else None, parts=parts, health=_health(db, registry, catalogue))
-
-
-def _health(db: Database, registry: Registry, catalogue: CatalogueReplica) -> Health:
-    health = Health()
-
-    async def registry_ready() -> bool:
-        return registry.ready
-
-    async def catalogue_ready() -> bool:
-        return catalogue.ready
-
-    health.add("database", db.check)
-    health.add("registry", registry_ready)
-    health.add("catalogue", catalogue_ready)
-    return health
+            parts["relay"] = outbox.Relay(db, s.kafka_bootstrap_servers).run
+            parts["sweep"] = Every(s.sweep_interval_s, Upkeep(db, system_clock).sweep).run
+            parts["upkeep"] = outbox.Upkeep(db).run
+        return Running(
+            app=build_api(s, state) if serve else None,
+            parts=parts,
+            health=watch(Health(), db, "identity", registry=registry, catalogue=catalogue),
+        )
 
 
 def build(settings: Settings) -> App:

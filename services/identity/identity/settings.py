@@ -18,3 +18,7 @@ class Settings(ServiceSettings):
     """How many numbers one citizen may turn into handles in any 60 s."""
     sweep_interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
     """Seconds between two removals of what has expired."""
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        return ("sig.jwk", "registry.jwk", "token.jwk", "master.key")

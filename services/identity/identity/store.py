@@ -86,12 +86,11 @@ async def persons_by_number(db: Queries, hashes: Sequence[bytes]) -> dict[bytes,
 
 
 async def remember_names(tx: Queries, names: Sequence[PartyName]) -> None:
-    """Keep which person a party means by a pseudonym that it is about to get. Ids of nobody (decoys) are left out."""
+    """Keep which person a party means by a pseudonym that it is about to get; names of nobody are kept just so."""
     await tx.execute(
         """INSERT INTO pseudonym (party, pseudonym, person_id)
            SELECT t.party, t.pseudonym, t.person_id
            FROM unnest($1::text[], $2::text[], $3::uuid[]) AS t (party, pseudonym, person_id)
-           WHERE (SELECT true FROM person p WHERE p.id = t.person_id LIMIT 1)
            ORDER BY t.party, t.pseudonym
            ON CONFLICT (party, pseudonym) DO NOTHING""",
         [name.party for name in names],
@@ -101,9 +100,12 @@ async def remember_names(tx: Queries, names: Sequence[PartyName]) -> None:
 
 
 async def person_named(db: Queries, party: str, pseudonym: str) -> UUID | None:
-    """Find the person whom *party* calls by this pseudonym."""
+    """Find the person whom *party* calls by this pseudonym; a name of nobody finds nobody."""
     found: UUID | None = await db.fetchval(
-        "SELECT person_id FROM pseudonym WHERE party = $1 AND pseudonym = $2", party, pseudonym
+        """SELECT p.id FROM pseudonym n JOIN person p ON p.id = n.person_id
+           WHERE n.party = $1 AND n.pseudonym = $2""",
+        party,
+        pseudonym,
     )
     return found
 

@@ -112,15 +112,16 @@ class House:
     async def post(self, path: str, body: object = None, **headers: str) -> Any:
         raw = b"" if body is None else json.dumps(body).encode()
         kind = {} if body is None else {"content-type": "application/json"}
-        async with asgi_client(self.app) as client:
-            return await client.post(path, content=raw, headers={**kind, **_names(headers)})
+        return await self.send(path, raw, list({**kind, **_names(headers)}.items()))
 
     async def form(self, fields: Mapping[str, str] | bytes, *proofs: str, **headers: str) -> Any:
         raw = fields if isinstance(fields, bytes) else urlencode(fields).encode()
         kind = ("content-type", "application/x-www-form-urlencoded")
-        sent = [kind, *(("dpop", proof) for proof in proofs), *_names(headers).items()]
+        return await self.send(PATH, raw, [kind, *(("dpop", proof) for proof in proofs), *_names(headers).items()])
+
+    async def send(self, path: str, content: bytes, headers: list[tuple[str, str]]) -> Any:
         async with asgi_client(self.app) as client:
-            return await client.post(PATH, content=raw, headers=sent)
+            return await client.post(path, content=content, headers=headers)
 
     # -------------------------------------------------------------------------------------------- records
     def system(self, name: str, role: str, operator: str, offices: list[str] | None = None) -> dict[str, Any]:

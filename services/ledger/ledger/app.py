@@ -11,10 +11,10 @@ from kit.consumer import Consumer
 from kit.db import Database, open_db
 from kit.health import Health
 from kit.jose import PrivateKey, PublicKey
-from kit.migrations import schema_is_current
 from kit.outbox import Upkeep
 from kit.parked import router as parked_router
 from kit.process import Part, Running
+from kit.readiness import watch
 from kit.registry import Registry
 from kit.trust import Trust
 from ledger.api import router
@@ -41,7 +41,7 @@ class App:
         parts: dict[str, Part] = {"registry": registry.run}
         if work:
             parts |= self._work(db, ledger, registry)
-        return Running(app=app, parts=parts, health=_health(db, registry))
+        return Running(app=app, parts=parts, health=watch(Health(), db, "ledger", registry=registry))
 
     def _work(self, db: Database, ledger: Ledger, registry: Registry) -> dict[str, Part]:
         s = self._settings
@@ -63,21 +63,6 @@ class WriterKeys:
         """Give the system's `sig` key *kid*, None where its role may not write receipts."""
         record = self._registry.system(system)
         return self._registry.key(system, kid, "sig") if record is not None and record.role in WRITERS else None
-
-
-def _health(db: Database, registry: Registry) -> Health:
-    health = Health()
-
-    async def registry_ready() -> bool:
-        return registry.ready
-
-    async def schema() -> bool:
-        return await schema_is_current(db, "ledger")
-
-    health.add("database", db.check)
-    health.add("schema", schema)
-    health.add("registry", registry_ready)
-    return health
 
 
 def build(settings: Settings) -> App:

@@ -10,3 +10,7 @@ class Settings(ServiceSettings):
     """Common settings with the prefix `LEDGER_`. Secrets: `sig.jwk`, `enc.jwk`, `platform.jwk`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="LEDGER_")
+
+    def secret_files(self) -> tuple[str, ...]:
+        """Name what SECRETS_DIR must hold."""
+        return ("sig.jwk", "enc.jwk", "platform.jwk")

@@ -54,7 +54,7 @@ def _directory(run: Run) -> Iterator[Breach]:
         if row is None:
             yield Breach(NAME, certificate_id, "the directory doesn't know this certificate")
         elif (row.version, row.status) != (facts["version"], facts["status"]):
-            yield Breach(NAME, certificate_id, f"the directory is at v{row.version} of v{facts['version']}")
+            yield Breach(NAME, certificate_id, f"the directory says {row.status}, the fact {facts['status']}")
     for certificate_id in rows.keys() - newest.keys():
         yield Breach(NAME, certificate_id, "the directory knows a certificate that nobody holds")
     told = {event.key for event in _of(run.events, "certificates.certificate.")}

@@ -2,6 +2,7 @@
 """`up`, `down` and the supervisor between them, with PostgreSQL and Kafka alone."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
     layout = open_layout(tmp_path, ordinary())
     yield layout
     daemon.down(tmp_path, lambda _line: None)
+    shutil.rmtree(layout.run)  # called by root, it lies outside tmp_path
 
 
 def _up(layout: Layout) -> StackState:

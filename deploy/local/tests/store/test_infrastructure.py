@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import asyncpg
@@ -63,6 +64,12 @@ async def test_topics_are_made_once_and_never_by_use(kafka_server: KafkaServer) 
     assert "auto.create.topics.enable=false" in kafka_server.broker.properties.read_text()
 
 
+def test_consumer_groups_can_be_joined_at_once(kafka_server: KafkaServer) -> None:
+    kafka.wait_for_groups(kafka_server.bootstrap, 1)
+    with pytest.raises(StackError, match="KAFKA_NOT_READY: no group coordinator"):
+        kafka.wait_for_groups(f"127.0.0.1:{choose()}", 0.2)
+
+
 def test_an_open_port_that_speaks_no_kafka_is_not_ready(postgres_server: PostgresServer) -> None:
     assert kafka.brokers(f"127.0.0.1:{postgres_server.cluster.port}") is None
     with pytest.raises(StackError, match="KAFKA_NOT_READY"):
@@ -90,6 +97,7 @@ def test_infrastructure_survives_sigkill_with_what_was_committed_and_leaves_noth
     with Stack(infra_only=True, folder=tmp_path) as again:
         assert asyncio.run(_fetch(again.superuser_dsn, "SELECT id FROM kept")) == 7
         assert again.plan.ports["kafka"] == stack.plan.ports["kafka"]
+    shutil.rmtree(run)  # called by root, it lies outside tmp_path
 
 
 async def _execute(dsn: str, sql: str) -> None:

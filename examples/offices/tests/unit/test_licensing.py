@@ -88,7 +88,7 @@ class FakeOffice:
         self.refused.append(code)
 
     async def demand(self, task_id: str, proves: str) -> None:
-        raise Problem("HELD_BY_OFFICE", 403)
+        raise Problem("HELD_BY_OFFICE", 409)
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ async def test_a_demand_for_paper_that_is_refused_stops_nothing(drawer: Drawer) 
     desk = Desk(office, drawer, said.append, habit="premises-use")  # type: ignore[arg-type]
     for kind, key in ALL:
         await desk.take(delivery(kind, key))
-    assert "asking the applicant for premises-use: HELD_BY_OFFICE" in said
+    assert f"task {TASK_ID}: asking for premises-use refused, HELD_BY_OFFICE (409)" in said
     assert len(office.approved) == 1
 
 

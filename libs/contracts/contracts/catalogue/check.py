@@ -80,7 +80,10 @@ def _unreadable(at: int, source: Mapping[str, Any], why: ValidationError) -> Ite
         # The union's discriminator leads the location: it is in the pointer already.
         path = [part for nth, part in enumerate(error["loc"]) if not (nth == 0 and part == kind)]
         pointer = "/".join([prefix, *map(str, path)])
-        yield Fault(pointer, error["type"].upper(), error["msg"].removeprefix("Value error, "))
+        # pydantic's words for an unknown kind would repeat it.
+        unknown_kind = error["type"] == "union_tag_invalid"
+        said = "no entry has this kind" if unknown_kind else error["msg"].removeprefix("Value error, ")
+        yield Fault(pointer, error["type"].upper(), said)
 
 
 def _duplicates(index: Index) -> Iterator[Fault]:

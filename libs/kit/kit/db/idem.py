@@ -58,7 +58,7 @@ async def stored(db: Queries, idem: Idem) -> Answer | None:
         idem.client,
         idem.key,
     )
-    return _answer(idem, row) if row else None
+    return read_answer(idem, row) if row else None
 
 
 async def claim(tx: Queries, idem: Idem) -> Answer | None:
@@ -73,11 +73,11 @@ async def claim(tx: Queries, idem: Idem) -> Answer | None:
            LEFT JOIN idem i ON i.client_id = $1 AND i.key = $2 AND i.expires_at > now()""",
         idem.client,
         idem.key,
-        _lock_number(idem),
+        lock_number(idem),
     )
     if row is None or not row["got"]:
         raise StillRunning
-    return _answer(idem, row) if row["status"] is not None else None
+    return read_answer(idem, row) if row["status"] is not None else None
 
 
 async def store(tx: Queries, idem: Idem, answer: Answer) -> None:
@@ -104,13 +104,15 @@ async def store(tx: Queries, idem: Idem, answer: Answer) -> None:
         raise TwinCommitted
 
 
-def _answer(idem: Idem, row: Row) -> Answer:
+def read_answer(idem: Idem, row: Row) -> Answer:
+    """Read a stored answer. Raises KeyReused where it belongs to another request."""
     if row["fingerprint"] != idem.fingerprint:
         raise KeyReused
     headers = loads(row["headers"]) if row["headers"] else {}
     return Answer(row["status"], row["response"] or b"", {str(k): str(v) for k, v in headers.items()})
 
 
-def _lock_number(idem: Idem) -> int:
+def lock_number(idem: Idem) -> int:
+    """Give the number of the advisory lock for this client and key."""
     digest = fingerprint(idem.client.encode(), idem.key.encode())
     return int.from_bytes(digest[:8], "big", signed=True)

@@ -65,7 +65,7 @@ class GroupReader:
             rebalance_timeout_ms=15_000,
             metadata_max_age_ms=METADATA_MS,
             request_timeout_ms=20_000,
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=100,
         )
 
     async def start(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 FIELDS: Final[frozenset[str]] = frozenset(
     {
         # the line itself
-        *("event", "level", "time", "logger", "message", "service", "system", "instance", "version", "pid"),
+        *("event", "level", "time", "logger", "message", "repeated", "service", "system", "instance", "version", "pid"),
         # one request
         *("method", "route", "status", "code", "kind", "seconds", "request_id", "trace_id", "span_id", "body_bytes"),
         *("caller", "caller_system", "caller_kind", "role", "office", "deadline_ms", "attempt", "attempts", "upstream"),

@@ -16,11 +16,12 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 
-from kit.clock import Clock, system_clock
+from kit.clock import Clock, monotonic, system_clock
 from kit.telemetry import metrics
 from kit.telemetry.fields import FIELDS
 
 _MAX_TEXT: Final = 500
+_SAME_S: Final = 1.0
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 _wide: ContextVar[dict[str, Any] | None] = ContextVar("wide", default=None)
@@ -141,9 +142,26 @@ def stop_logs() -> None:
 
 
 class _Foreign(logging.Handler):
-    """What libraries log, as our lines. Of exceptions only type and place."""
+    """What libraries log, as our lines. Of exceptions only type and place.
+
+    The same line of a library comes once a second at most, with how many were left out since: a client that can't reach
+    its server says so hundreds of times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        name = (record.name, str(record.msg))
+        said_at, unsaid = self._said.get(name, (-_SAME_S, 0))
+        now = monotonic()
+        if now - said_at < _SAME_S:
+            self._said[name] = (said_at, unsaid + 1)
+            return
+        self._said[name] = (now, 0)
         fields = fault(record.exc_info[1]) if record.exc_info and record.exc_info[1] else {}
         level = "error" if record.levelno >= logging.ERROR else "warning"
-        _SINK.write(level, "library", {"logger": record.name, "message": record.getMessage(), **fields})
+        _SINK.write(
+            level, "library", {"logger": record.name, "message": record.getMessage(), "repeated": unsaid, **fields}
+        )

@@ -80,6 +80,13 @@ def test_what_libraries_say_becomes_our_line_without_the_text_of_exceptions(logs
     assert "canary" not in str(line)
 
 
+def test_a_library_that_says_the_same_a_hundred_times_leaves_one_line(logs: Any) -> None:
+    for port in range(100):
+        logging.getLogger("aiokafka").error("no connection to %s", port)
+    logging.getLogger("aiokafka").error("something else")
+    assert [line["message"] for line in logs()] == ["no connection to 0", "something else"]
+
+
 def test_a_fault_tells_type_and_place_and_never_the_text() -> None:
     try:
         raise ValueError("canary")

@@ -3,9 +3,10 @@
 
 from certificates.service.alias_book import AliasBook
 from certificates.service.answering import Answering, NoOfficeKey, Prepared, Received
+from certificates.service.breathing import breathing
 from certificates.service.changing import Changing
 from certificates.service.credentials import Credentials
-from certificates.service.issuing import SHARE_CHANNEL, Issuing
+from certificates.service.issuing import SHARE_CHANNEL, Issuing, ToIssue, Writer, write_issues
 from certificates.service.keys import Keys
 from certificates.service.reading import Errand, Reading
 from certificates.service.rulebook import Rulebook
@@ -29,5 +30,9 @@ __all__ = [
     "Rulebook",
     "Serials",
     "Sharing",
+    "ToIssue",
     "Verifying",
+    "Writer",
+    "breathing",
+    "write_issues",
 ]

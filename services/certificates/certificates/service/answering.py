@@ -12,6 +12,7 @@ from uuid import UUID
 from certificates import events, store
 from certificates.domain import Certificate
 from certificates.errors import EvidenceChanged
+from certificates.service.breathing import breathing
 from certificates.service.credentials import Credentials
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Rulebook
@@ -106,11 +107,11 @@ class Answering:
         Raises Unavailable while our replica of the catalogue is older than a request.
         """
         # 1. Judge each by the lists, the case proof and the clock.
-        judged = [self._judge(one) for one in received]
+        judged = [await breathing(self._judge(one)) for one in received]
         # 2. One look-up for all: exactly one certificate that may be shown, or none.
         await self._match([one for one in judged if one.code is None])
         # 3. Present, sign, seal.
-        return [self._sealed(one) for one in judged]
+        return [await breathing(self._sealed(one)) for one in judged]
 
     def _judge(self, received: Received) -> Judged:
         ask, office, judged = received.ask, received.office, Judged(received)

@@ -48,9 +48,9 @@ class Credentials:
             now=now,
             not_before=_start(certificate.valid_from) if starts > now else None,
             expires_at=ends,
-            signer=_Signer(self._keys, certificate.office),
+            signer=self._keys.issuing[certificate.office],
         )
-        return replace(certificate, credential=credential)
+        return replace(certificate, credential=credential, format=formats.CURRENT)
 
     def presented(
         self, certificate: Certificate, fields: Sequence[str], *, audience: str, purpose: str
@@ -69,25 +69,9 @@ class Credentials:
             now=hour,
             expires_at=hour + self._presentation_life,
             audience=audience,
-            signer=_Signer(self._keys, certificate.office),
+            signer=self._keys.issuing[certificate.office],
         )
         return Presentation(credential=credential, evidence_digest=jose.digest(credential))
-
-
-class _Signer:
-    """An office's issuing key, as the formats want it."""
-
-    def __init__(self, keys: Keys, office: str) -> None:
-        self._key = keys.issuing[office]
-
-    @property
-    def kid(self) -> str:
-        """The key's id, which the office's record names."""
-        return self._key.kid
-
-    def sign(self, data: bytes, /) -> bytes:
-        """Give the ES256 signature."""
-        return self._key.sign(data)
 
 
 def vct(certificate: Certificate) -> str:

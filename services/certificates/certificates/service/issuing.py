@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Issuing a certificate: one commit, or nothing."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from certificates import domain, events, store
 from certificates.domain import Certificate, FactType, Holder, Operation, Order, ShareTask, Status, TypeRule
-from certificates.errors import ClaimsInvalid, FieldError, TaskAlreadyIssued, TaskNotProven
+from certificates.errors import ClaimsInvalid, FieldError, TaskAlreadyIssued, TaskNotProven, TransitionNotAllowed
 from certificates.service.credentials import Credentials
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Book, Rulebook
@@ -15,11 +17,28 @@ from contracts.identifiers import is_uscc, mint_licence_id, mint_serial
 from contracts.ids import uuid7
 from kit import aliases, gate
 from kit.aliases import AliasRefused
-from kit.db import Answer, Database, Idem, Transaction, UniqueViolation
+from kit.db import Answer, Database, Idem, Transaction, TwinCommitted, claim_many, store_many
 from kit.errors import ServiceError, Unavailable
 from kit.tokens import KeyOf
 
 SHARE_CHANNEL = "share"
+
+
+@dataclass(frozen=True)
+class ToIssue:
+    """One certificate on its way into a commit."""
+
+    idem: Idem
+    certificate: Certificate
+    shares: Sequence[ShareTask]
+
+
+class Writer(Protocol):
+    """Commits what is handed in, together with what others hand in meanwhile (`write_issues`)."""
+
+    async def submit(self, item: ToIssue) -> Answer:
+        """Give the answer once it is committed. Raises what refuses this item, Unavailable."""
+        ...
 
 
 class Issuing:
@@ -29,6 +48,7 @@ class Issuing:
         self,
         *,
         db: Database,
+        writer: Writer,
         rulebook: Rulebook,
         credentials: Credentials,
         keys: Keys,
@@ -36,6 +56,7 @@ class Issuing:
         case_keys: KeyOf,
     ) -> None:
         self._db = db
+        self._writer = writer
         self._rulebook = rulebook
         self._credentials = credentials
         self._keys = keys
@@ -50,7 +71,7 @@ class Issuing:
         """
         try:
             return await self._issue(idem, body)
-        except ServiceError:
+        except (ServiceError, TwinCommitted):
             # The rules of today, or our own first effect, may refuse what was accepted: the first answer stands.
             answer = await self._db.stored(idem)
             if answer is None:
@@ -69,24 +90,11 @@ class Issuing:
         natural_key = domain.check_order(order, rule, book.day)
         # 2. Number and sign, outside any transaction. A crash burns a few numbers.
         certificate = self._credentials.signed(await self._draft(order, rule, natural_key, book))
-        # 3. One commit: answer, certificate, fact, and a row for each grant and for the directory. Sealing is a job: a
-        #    grant more must not make issuing slower, nor a missing key of a receiver make it fail.
+        # 3. One commit, shared with whoever issues at this moment: answer, certificate, fact, and a row for each grant
+        #    and for the directory. Sealing is a job: a grant more must not make issuing slower, nor a missing key of a
+        #    receiver make it fail.
         shares = share_tasks(self._keys, book, certificate, "issued")
-
-        async def work(tx: Transaction) -> tuple[int, Issued]:
-            if not await store.certificates.insert(tx, certificate, shares):
-                await self._refuse_taken(tx, certificate)
-            tx.emit(events.issued(certificate))
-            tx.notify(SHARE_CHANNEL)
-            tx.answer_headers["etag"] = f'"{certificate.version}"'
-            return 201, issued_answer(certificate)
-
-        try:
-            return await self._db.once(idem, work)
-        except UniqueViolation as why:
-            if why.constraint == "certificate_task":
-                raise TaskAlreadyIssued from why
-            raise
+        return await self._writer.submit(ToIssue(idem, certificate, shares))
 
     def _order(self, body: Issue) -> Order:
         order = Order(body.office, body.type, self._holder(body), body.claims, body.valid_from, body.valid_to)
@@ -152,13 +160,50 @@ class Issuing:
             task_id=order.task_id,
         )
 
-    async def _refuse_taken(self, tx: Transaction, certificate: Certificate) -> None:
-        """Say why the natural key is taken. Raises TransitionNotAllowed."""
-        status: Status | None = await store.certificates.status_of_natural_key(
-            tx, certificate.office, certificate.type, certificate.holder, certificate.natural_key
-        )
-        domain.transition(Operation.NEW, status, valid_to=None, today=self._rulebook.today())
-        raise Unavailable("The natural key was taken a moment ago")
+
+async def write_issues(tx: Transaction, items: Sequence[ToIssue]) -> list[Answer | Exception]:
+    """Issue what queued up, in one transaction; give each its answer, the stored one, or why it can't be.
+
+    Raises TwinCommitted when a request with the same key committed elsewhere meanwhile: then each is done by itself.
+    """
+    # 1. Idempotency first: locks, and answers that stand already.
+    claimed = await claim_many(tx, [item.idem for item in items])
+    fresh = [item for item, result in zip(items, claimed, strict=True) if result is None]
+    if not fresh:
+        return [result for result in claimed if result is not None]
+    # 2. Certificates and what is to be shared, in one statement.
+    written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in fresh])
+    # 3. Answers and facts of those that could be.
+    answers = {item.idem: _answer(item.certificate) for item in fresh if item.certificate.id in written}
+    if answers:
+        await store_many(tx, answers)
+        tx.notify(SHARE_CHANNEL)
+    for item in fresh:
+        if item.idem in answers:
+            tx.emit(events.issued(item.certificate))
+    return [
+        result or answers.get(item.idem) or await _why_taken(tx, item.certificate)
+        for item, result in zip(items, claimed, strict=True)
+    ]
+
+
+def _answer(certificate: Certificate) -> Answer:
+    return Answer(201, issued_answer(certificate).wire_bytes(), {"etag": f'"{certificate.version}"'})
+
+
+async def _why_taken(tx: Transaction, certificate: Certificate) -> ServiceError:
+    """Say why a certificate couldn't be inserted: its task has one, or the table of operations forbids it."""
+    c = certificate
+    if c.task_id is not None and await store.certificates.task_is_used(tx, c.office, c.task_id):
+        return TaskAlreadyIssued()
+    status: Status | None = await store.certificates.status_of_natural_key(
+        tx, c.office, c.type, c.holder, c.natural_key
+    )
+    try:
+        domain.transition(Operation.NEW, status, valid_to=None, today=c.issued_at.date())
+    except TransitionNotAllowed as why:
+        return why
+    return Unavailable("The natural key was taken a moment ago")
 
 
 def share_tasks(keys: Keys, book: Book, certificate: Certificate | domain.Standing, fact: FactType) -> list[ShareTask]:

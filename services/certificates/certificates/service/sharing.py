@@ -15,6 +15,7 @@ from uuid import UUID
 from certificates import events, store
 from certificates.domain import Certificate, EventGrant, ShareTask
 from certificates.service.alias_book import AliasBook, Found
+from certificates.service.breathing import breathing
 from certificates.service.credentials import Credentials
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Book, Rulebook
@@ -96,6 +97,13 @@ class Sharing:
         self._parties = parties
         self._system = system
         self._batch = batch
+        self.waiting: dict[str, int] = {}
+        """How many facts wait for each reason, as of the last `count_waiting`."""
+
+    async def count_waiting(self) -> None:
+        """Look how many facts wait, for operators. Raises Unavailable."""
+        async with self._db.read() as reader:
+            self.waiting = {one.reason: one.rows for one in await store.sharing.waiting(reader)}
 
     async def share_next(self) -> int:
         """Seal the oldest facts that may go now, in one commit; gives how many were dealt with.
@@ -117,7 +125,7 @@ class Sharing:
         going = [task for task in tasks if task.id not in set(dropped)]
         # 3. Aliases, then presentations, signatures and seals: outside any transaction.
         found = await self._alias_book.find(self._names(going, held, grants))
-        sealed, waiting = self._seal_all(going, held, grants, found, now)
+        sealed, waiting = await self._seal_all(going, held, grants, found, now)
         # 4. One commit: what goes leaves the list with its envelopes and receipts.
         if sealed or dropped:
             async with self._db.transaction() as tx:
@@ -144,7 +152,7 @@ class Sharing:
                 names.append((task.office, subject, grant.consumer, "inbox"))
         return names
 
-    def _seal_all(
+    async def _seal_all(
         self,
         tasks: Sequence[ShareTask],
         held: Mapping[str, Certificate],
@@ -162,9 +170,10 @@ class Sharing:
             certificate, grant = held[task.certificate_id], grants[task.id]
             try:
                 if grant is None:
-                    sealed.append(self._holding(task, certificate, found))
+                    one = self._holding(task, certificate, found)
                 else:
-                    sealed.append(self._share(task, certificate, grant, found, now))
+                    one = self._share(task, certificate, grant, found, now)
+                sealed.append(await breathing(one))
             except (ServiceError, NotNow) as why:
                 blocked.add(task.stream)
                 waiting[task.id] = why

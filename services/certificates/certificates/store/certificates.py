@@ -11,50 +11,80 @@ from kit.db import Queries, Row
 from kit.strictjson import dumps, loads
 
 
-async def insert(tx: Queries, certificate: Certificate, shares: Sequence[ShareTask]) -> bool:
-    """Insert a new certificate and the facts to be sealed; False when its natural key was ever used.
+async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[ShareTask]]]) -> set[str]:
+    """Insert new certificates, each with the facts to be sealed; give the ids of those that could be.
 
-    One statement, since this is the hot path. Raises UniqueViolation `certificate_task`.
+    Left out: whose natural key was ever used, or whose task has its certificate. One statement, since this is the hot
+    path; in one order, so that two writers never wait for each other crosswise.
     """
-    c = certificate
-    inserted: bool | None = await tx.fetchval(
+    ordered = sorted((c for c, _ in issued), key=lambda c: (c.office, c.type, c.holder.key, c.natural_key))
+    shares = [share for _, of_one in issued for share in of_one]
+    rows = await tx.fetch(
         """WITH c AS (
              INSERT INTO certificate (office, id, type, type_version, type_code, subject, organisation, natural_key,
-               claims, version, event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id,
-               task_id)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
-             WHERE (SELECT true FROM certificate e WHERE e.office = $1 AND e.type = $3 AND e.holder = coalesce($6, $7)
-                    AND e.natural_key = $8 AND e.status NOT IN ('01', '02') LIMIT 1) IS NULL
-             ON CONFLICT (office, type, holder, natural_key) WHERE status IN ('01', '02') DO NOTHING
-             RETURNING id),
+               claims, version, event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, format,
+               case_id, task_id)
+             SELECT n.office, n.id, n.type, n.type_version, n.type_code, n.subject, n.organisation, n.natural_key,
+               n.claims, n.version, n.event_seq, n.status, n.licence_id, n.valid_from, n.valid_to, n.issued_at,
+               n.credential, n.format, n.case_id, n.task_id
+             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
+                         $9::bytea[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::date[], $15::date[],
+                         $16::timestamptz[], $17::text[], $18::text[], $19::uuid[], $20::uuid[]) WITH ORDINALITY
+                  AS n (office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
+                        event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, format, case_id,
+                        task_id, ord)
+             WHERE (SELECT true FROM certificate e WHERE e.office = n.office AND e.type = n.type
+                    AND e.holder = coalesce(n.subject, n.organisation) AND e.natural_key = n.natural_key
+                    AND e.status NOT IN ('01', '02') LIMIT 1) IS NULL
+             ORDER BY n.ord
+             ON CONFLICT DO NOTHING
+             RETURNING office, id, version, event_seq, status),
            s AS (
              INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
-             SELECT $1, t.stream, t.grant_id, c.id, $10, $11, 'issued', $12
-             FROM c, unnest($20::text[], $21::text[]) AS t (stream, grant_id))
-           SELECT true FROM c""",
-        c.office,
-        UUID(c.id),
-        c.type,
-        c.type_version,
-        c.type_code,
-        c.holder.subject,
-        c.holder.organisation,
-        c.natural_key,
-        dumps(dict(c.claims)),
-        c.version,
-        c.event_seq,
-        c.status,
-        c.licence_id,
-        c.valid_from,
-        c.valid_to,
-        c.issued_at,
-        c.credential,
-        c.case_id,
-        c.task_id,
+             SELECT c.office, t.stream, t.grant_id, c.id, c.version, c.event_seq, 'issued', c.status
+             FROM unnest($21::uuid[], $22::text[], $23::text[]) WITH ORDINALITY AS t (id, stream, grant_id, ord)
+             JOIN c USING (id)
+             ORDER BY t.ord)
+           SELECT id FROM c""",
+        *_columns(ordered),
+        [UUID(share.certificate_id) for share in shares],
         [share.stream for share in shares],
         [share.grant_id for share in shares],
     )
-    return inserted is True
+    return {str(row["id"]) for row in rows}
+
+
+def _columns(certificates: Sequence[Certificate]) -> tuple[list[object], ...]:
+    """Give the columns of `insert_many`, in the order of its statement."""
+    return (
+        [c.office for c in certificates],
+        [UUID(c.id) for c in certificates],
+        [c.type for c in certificates],
+        [c.type_version for c in certificates],
+        [c.type_code for c in certificates],
+        [c.holder.subject for c in certificates],
+        [c.holder.organisation for c in certificates],
+        [c.natural_key for c in certificates],
+        [dumps(dict(c.claims)) for c in certificates],
+        [c.version for c in certificates],
+        [c.event_seq for c in certificates],
+        [c.status for c in certificates],
+        [c.licence_id for c in certificates],
+        [c.valid_from for c in certificates],
+        [c.valid_to for c in certificates],
+        [c.issued_at for c in certificates],
+        [c.credential for c in certificates],
+        [c.format for c in certificates],
+        [_uuid(c.case_id) for c in certificates],
+        [_uuid(c.task_id) for c in certificates],
+    )
+
+
+async def task_is_used(tx: Queries, office: str, task_id: str) -> bool:
+    """Tell whether a certificate of the office names this task."""
+    return (
+        await tx.fetchval("SELECT true FROM certificate WHERE office = $1 AND task_id = $2", office, UUID(task_id))
+    ) is True
 
 
 async def status_of_natural_key(tx: Queries, office: str, type_name: str, holder: Holder, key: str) -> Status | None:
@@ -200,6 +230,10 @@ def _standing(row: Row) -> Standing:
         valid_to=row["valid_to"],
         licence_id=row["licence_id"],
     )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)
 
 
 def _text(value: UUID | None) -> str | None:

@@ -15,11 +15,10 @@ AliasName = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Waiting:
-    """How much waits for one reason. oldest_at: since when."""
+    """How many facts wait for one reason."""
 
     reason: str
     rows: int
-    oldest_at: datetime
 
 
 async def add(tx: Queries, tasks: Sequence[ShareTask]) -> None:
@@ -94,10 +93,10 @@ async def postpone(tx: Queries, reasons: Mapping[int, str], until: datetime) -> 
 async def waiting(tx: Queries) -> list[Waiting]:
     """Count what waits, by reason."""
     rows = await tx.fetch(
-        """SELECT waiting, count(*) AS rows, min(created_at) AS oldest_at FROM share_todo
+        """SELECT waiting, count(*) AS rows FROM share_todo
            WHERE waiting IS NOT NULL GROUP BY waiting ORDER BY waiting"""
     )
-    return [Waiting(row["waiting"], row["rows"], row["oldest_at"]) for row in rows]
+    return [Waiting(row["waiting"], row["rows"]) for row in rows]
 
 
 async def raise_numbers(

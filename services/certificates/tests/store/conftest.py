@@ -9,13 +9,14 @@ import pytest
 
 from certificates.app import UseCases
 from certificates.consumers import Asks
+from certificates.service import write_issues
 from contracts.envelopes import Answer, Share
 from contracts.receipts import ReceiptBatch, Sealed
 from kit import envelopes as kit_envelopes
 from kit import jose
 from kit.consumer.gate import runs_of
 from kit.consumer.work import BatchWorker
-from kit.db import Database, open_db
+from kit.db import Database, coalescing, open_db
 from kit.events import Record
 from local_stack.testing import DatabaseAt, FreshDatabase
 
@@ -100,8 +101,11 @@ class Deployment:
 async def house(world: Any, fresh_database: FreshDatabase) -> AsyncIterator[Deployment]:
     """A deployment that has issued nothing yet."""
     settings = DatabaseAt(await fresh_database("certificates"), source=f"/zz/{'11999900000000035X'}/certificates-1")
-    async with open_db(settings, signer=world.signer, clock=world.clock) as db:
-        uses = world.uses(db)
+    async with (
+        open_db(settings, signer=world.signer, clock=world.clock) as db,
+        coalescing(db, write_issues) as writer,
+    ):
+        uses = world.uses(db, writer)
         async with world.client(uses) as client:
             yield Deployment(world, db, client, uses)
 

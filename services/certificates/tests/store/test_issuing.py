@@ -73,6 +73,32 @@ async def test_many_at_once_get_serials_of_their_own(house: Any, title: Body, na
     assert len(set(serials)) == 60
 
 
+async def test_of_many_at_once_with_one_natural_key_one_is_issued(house: Any, title: Body, names: Any) -> None:
+    async def one(number: int) -> Any:
+        claims = {"place": "x", "use": "shop", "number": f"T-{number % 4}"}
+        return await house.post(names.land, "/certificates", title(claims=claims), key=f"k-{number}")
+
+    answers = await asyncio.gather(*(one(number) for number in range(24)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 20
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"TRANSITION_NOT_ALLOWED"}
+    assert len(await house.said("certificates.certificate.v1")) == 4
+    assert await house.rows("SELECT count(*) AS n FROM idem") == [{"n": 4}]
+
+
+async def test_of_many_at_once_for_one_task_one_is_issued(house: Any, licence: Body, names: Any) -> None:
+    alias = house.world.alias(names.market, "ann")
+    task = house.world.task(alias)
+
+    async def one(number: int) -> Any:
+        claims = {"number": f"F-{number}", "place": "x"}
+        body = licence(holder={"alias": alias}, task=task, claims=claims)
+        return await house.post(names.market, "/certificates", body, key=f"k-{number}")
+
+    answers = await asyncio.gather(*(one(number) for number in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"TASK_ALREADY_ISSUED"}
+
+
 async def test_a_natural_key_is_used_once(house: Any, title: Body, names: Any) -> None:
     await house.post(names.land, "/certificates", title())
     second = await house.post(names.land, "/certificates", title(), key="other")

@@ -160,6 +160,8 @@ async def test_a_receiver_without_a_key_holds_up_nobody_else(house: Any, licence
     await house.share_all()
     assert len(await house.received(names.land)) == 1
     assert await house.rows("SELECT waiting, tries FROM share_todo") == [{"waiting": "NO_OFFICE_KEY", "tries": 1}]
+    await house.uses.sharing.count_waiting()
+    assert house.uses.sharing.waiting == {"NO_OFFICE_KEY": 1}
 
 
 async def test_a_grant_that_ended_gets_nothing(house: Any, licence: Body, names: Any) -> None:

@@ -127,10 +127,11 @@ def _grant_for(catalogue: Catalogue, verdict: Verdict, on: date) -> Grant | None
 def _refusal(wish: DemandProof, verdict: Verdict, release: int, grant: Grant | None) -> ProofRefused:
     """Say why, and what happens instead."""
     entry = verdict.entry
-    facts: dict[str, Any] = {"proves": wish.proves, "asked_by": wish.asked_by, "release": release}
+    facts: dict[str, Any] = {"asked_by": wish.asked_by, "release": release}
     facts |= {name: said for name, said in (("case_id", wish.case_id), ("step", wish.step)) if said is not None}
     if entry is not None:
-        facts |= {"entry": entry.id, "law": entry.law}
+        # Only what the list knows is said again: a word that came from outside alone isn't.
+        facts |= {"proves": wish.proves, "entry": entry.id, "law": entry.law}
         if entry.sources:
             office, kind = entry.sources[0]
             facts["instead"] = {"office": office, "type": kind} | ({"grantId": grant.id} if grant else {})

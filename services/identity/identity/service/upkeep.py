@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What time does: proofs, sessions and counts that are over are removed, and the outbox gets its next days."""
+"""What time does: proofs, sessions and counts that are over are removed."""
 
 from identity import store
 from kit.clock import Clock
 from kit.db import Database
-from kit.outbox import archive_partitions
 
 
 class Upkeep:
@@ -18,7 +17,3 @@ class Upkeep:
         """Remove what has expired. Gives how many rows. Raises Unavailable."""
         async with self._db.read() as connection:
             return await store.sweep(connection, self._clock())
-
-    async def archive(self) -> None:
-        """Make the outbox's partitions of the days ahead, drop the old ones. Raises Unavailable."""
-        await archive_partitions(self._db)

@@ -10,7 +10,7 @@ from contracts.ids import uuid7
 from kit.events import Record
 
 from .conftest import House
-from .test_asking import post
+from .test_asking_door import post
 
 
 def closed(house: House, case_id: str, *, sender: str = "cases", **more: Any) -> Record:

@@ -34,7 +34,7 @@ HEALTH, LAND, MARKET, TAX = "11999900000000035X", "11999900000000107N", "1199990
 OWNER, COOK = "o" * 43, "c" * 43
 STEP = "food-licence/f1"
 CASE = "01a20cc1-5d3e-7632-8da3-5edc4b46fab8"
-ENTRIES = load_entries(Path(__file__).parents[4] / "catalogue")
+ENTRIES = load_entries(Path(__file__).parents[5] / "catalogue")
 TITLE: dict[str, Any] = {
     "type": "title", "entry": "P-0204", "holder": LAND, "fields": ["place", "use"], "purpose": "premises-check",
     "basis": "request", "person": OWNER,

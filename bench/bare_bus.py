@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The floor of delivery: the bare client of Kafka and COPY, nothing of the kit.
+
+Same durability (acks=all, idempotent; a commit for each batch), same bytes, same headers, one loop for both sides.
+"""
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+BATCH = 500
+HEADERS = (
+    ("ce_specversion", b"1.0"),
+    ("ce_source", b"/zz/119999000000002030/bench"),
+    ("ce_type", b"bench.v1"),
+    ("ce_keyseq", b"1"),
+    ("ce_time", b"2026-11-24T00:00:00.000000Z"),
+    ("content-type", b"application/json"),
+)
+
+
+class Bare:
+    """Sends and receives on one topic of one partition."""
+
+    def __init__(self, bootstrap: str, dsn: str, topic: str, size: int) -> None:
+        self._bootstrap = bootstrap
+        self._dsn = dsn
+        self._topic = topic
+        self._body = secrets.token_bytes(size // 2).hex().encode()
+
+    async def send(self, events: int) -> None:
+        """Send *events* as whole batches and wait for every ack."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap, enable_idempotence=True, acks="all", max_batch_size=256 * 1024
+        )
+        await producer.start()
+        try:
+            acks, batch = [], producer.create_batch()
+            for _ in range(events):
+                if not self._append(batch):
+                    acks.append(await producer.send_batch(batch, self._topic, partition=0))
+                    batch = producer.create_batch()
+                    self._append(batch)
+            acks.append(await producer.send_batch(batch, self._topic, partition=0))
+            for ack in acks:
+                await ack
+        finally:
+            await producer.stop()
+
+    def _append(self, batch: object) -> bool:
+        event_id = uuid4()
+        headers = (*HEADERS, ("ce_id", str(event_id).encode()))
+        added = batch.append(  # type: ignore[attr-defined]
+            timestamp=None, key=str(event_id).encode(), value=self._body, headers=headers
+        )
+        return added is not None
+
+    async def receive(self, events: int) -> None:
+        """Read *events* in batches and COPY each into the table of effects."""
+        consumer = AIOKafkaConsumer(
+            self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        )
+        connection = await asyncpg.connect(self._dsn)
+        await consumer.start()
+        try:
+            left = events
+            while left > 0:
+                found = await consumer.getmany(timeout_ms=1000, max_records=BATCH)
+                records = [(UUID(bytes=r.key[:16]), r.value) for of_one in found.values() for r in of_one]
+                await self._copy(connection, records)
+                left -= len(records)
+        finally:
+            await consumer.stop()
+            await connection.close()
+
+    @staticmethod
+    async def _copy(connection: "asyncpg.Connection[asyncpg.Record]", records: Sequence[tuple[UUID, bytes]]) -> None:
+        if records:
+            await connection.copy_records_to_table("bench_effect", records=records, columns=["id", "payload"])

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A stack under load, and the one thing that all chaos tests do with it: hurt it, heal it, wait for quiet, check."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checker import check
+from checker.rows import Run
+from drive.client import Recorder
+from drive.collect import collect
+from drive.history import HistoryFile
+from drive.load import EXPECTED_REFUSALS, RATE, Load, Memory, readers
+from drive.people import People
+from drive.quiet import wait_quiet
+from local_stack.harness import Stack
+
+SHOWN = 30
+Harm = Callable[[], Awaitable[str]]
+
+
+@dataclass
+class Field:
+    """One stack with the memory of its load. seed: whatever is drawn is drawn from it; a red run prints it."""
+
+    stack: Stack
+    folder: Path
+    seed: int
+    memory: Memory = field(init=False)
+    totals: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.memory = Memory(self.seed)
+        self.chance = random.Random(self.seed)
+        self.history = self.folder / "history.jsonl"
+
+    async def survives(self, harm: Harm, *, before_s: float = 1.0, after_s: float = 1.0, rate: float = RATE) -> Run:
+        """Load, harm, load, quiet, check: fails with every breach, and with every refusal nobody meant."""
+        with HistoryFile(self.history) as history:
+            recorder = Recorder(history)
+            async with People(self.stack, self.folder) as people, self.load(people, recorder, rate):
+                await asyncio.sleep(before_s)
+                said = await harm()
+                history.write("fault", text=said)
+                await asyncio.sleep(after_s)
+                accepted = recorder.counts["ok"]
+        return await self.judge(said, recorder, accepted)
+
+    @asynccontextmanager
+    async def load(self, people: People, recorder: Recorder, rate: float = RATE) -> AsyncIterator[None]:
+        """Steady load while inside; then everything under way is waited for, and inboxes are read until quiet."""
+        load, enough, done = Load(people, recorder, self.memory, rate), asyncio.Event(), asyncio.Event()
+        await load.prepare()
+        async with asyncio.TaskGroup() as group:
+            for reader in readers(people, recorder):
+                group.create_task(reader.run(done))
+            loading = group.create_task(load.run(enough))
+            try:
+                yield
+                enough.set()
+                await loading
+                took = await wait_quiet(self.stack)
+                self.totals["quiet, tenths of a second"] += int(took * 10)
+            finally:
+                enough.set()
+                done.set()
+
+    async def judge(self, said: str, recorder: Recorder, accepted: int) -> Run:
+        """Collect everything, check it, say how it went."""
+        began = time.monotonic()
+        run = await collect(self.stack, self.history)
+        breaches = check(run)
+        self.totals.update(recorder.counts)
+        self.totals["faults"] += 1
+        counts = ", ".join(f"{count} {what}" for what, count in recorder.counts.most_common())
+        twice = len(run.bus) - len({record.event_id for record in run.bus})
+        print(  # noqa: T201 - the report of a chaos run
+            f"\n{said}; seed {self.seed}; {counts}; {len(run.history.requests)} requests, {len(run.bus)} records"
+            f" ({twice} twice), {len(run.ledger)} receipts; checked in {time.monotonic() - began:.1f} s"
+        )
+        found = "\n".join(str(breach) for breach in breaches[:SHOWN])
+        assert not breaches, f"{said}, seed {self.seed}: {len(breaches)} breaches\n{found}"
+        unmeant = {what: count for what, count in recorder.refusals.items() if what not in EXPECTED_REFUSALS}
+        assert not unmeant, f"{said}, seed {self.seed}: refused though nothing was wrong: {unmeant}"
+        assert not recorder.counts["given up"], f"{said}, seed {self.seed}: requests never got an answer"
+        assert accepted, f"{said}, seed {self.seed}: nothing was accepted"
+        self.stack.check()
+        return run
