@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`python -m bench`: start a stack of its own, measure part by part, print rows. Asserts nothing.
 
-    make bench                              all parts, about ten minutes
-    python -m bench --quick                 every part once and short, below a minute: does it work at all?
-    python -m bench --only issue,evidence   some parts
-    python -m bench --json figures.json     the rows as JSON too
+make bench                              all parts, about ten minutes
+python -m bench --quick                 every part once and short, below a minute: does it work at all?
+python -m bench --only issue,evidence   some parts
+python -m bench --json figures.json     the rows as JSON too
 """
 
 import argparse
@@ -12,9 +12,10 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -79,11 +80,12 @@ def measure(report: Report, parts: Sequence[str], size: Size, folder: Path, *, t
         _on_stack(report, parts, size, stack, folder)
     finally:
         stack.stop()
+        shutil.rmtree(stack.layout.run, ignore_errors=True)
 
 
 def _on_stack(report: Report, parts: Sequence[str], size: Size, stack: Stack, folder: Path) -> None:
     world = World(stack, folder)
-    jobs: dict[str, tuple[str, Callable[[], Awaitable[list[Row]]]]] = {
+    jobs: dict[str, tuple[str, Callable[[], Coroutine[Any, Any, list[Row]]]]] = {
         "delivery": (
             "Outbox, Kafka, inbox: 1 KB events, one partition",
             lambda: delivery.rows(world, size.rounds, size.events),

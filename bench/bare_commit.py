@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from bench.world import BenchDatabase, World
+from contracts.topics import CERTIFICATE
 
 MOST = 256
 
@@ -29,7 +30,8 @@ c AS (INSERT INTO certificate (office, id, type, type_version, type_code, subjec
 i AS (INSERT INTO idem (client_id, key, fingerprint, status, response, headers, expires_at)
   SELECT client, key, $13, 201::smallint, $14, $15, now() + interval '1 day' FROM q),
 s AS (INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
-  SELECT $5, CASE g WHEN 1 THEN id::text ELSE key END, CASE g WHEN 1 THEN NULL ELSE 'G-0902' END, id, 1, 1, 'issued', '01'
+  SELECT $5, CASE g WHEN 1 THEN id::text ELSE key END, CASE g WHEN 1 THEN NULL ELSE 'G-0902' END, id, 1, 1, 'issued',
+    '01'
   FROM q CROSS JOIN generate_series(1, $16::int) AS g),
 o AS (INSERT INTO outbox (event_id, lane, khash, topic, key, keyseq, type, headers, payload)
   SELECT event_id, 0::smallint, 7, $17, id::text, 1, $18, $19, $20 FROM q RETURNING lane, id, created_at)
@@ -51,7 +53,10 @@ async def take_sample(world: World, deployment: str) -> Sample:
            FROM certificate ORDER BY issued_at DESC LIMIT 1""",
     )
     [o] = await world.query(
-        deployment, "SELECT topic, type, headers, payload FROM outbox WHERE key = $1", str(c["id"])
+        deployment,
+        "SELECT topic, type, headers, payload FROM outbox WHERE topic = $1 AND key = $2",
+        CERTIFICATE,
+        str(c["id"]),
     )
     [i] = await world.query(
         deployment,

@@ -137,7 +137,10 @@ def _gate() -> tuple[str, str, Work, Work]:
         subject=gate.SubjectDigests.person(person["platform"], {NATURAL_RESOURCES: person[NATURAL_RESOURCES]}),
     )
     unverified = jose.read_jws(token, signing.CASE_PROOF)
-    decide = lambda: gate.admit(catalogue, question, key_of=lambda *_: key.public, recorded_at=now)  # noqa: E731
+
+    def decide() -> gate.Admitted:
+        return gate.admit(catalogue, question, key_of=lambda *_: key.public, recorded_at=now)
+
     if not isinstance(decide().entry, Proof):
         raise TypeError("the gate admitted something else")
     return "gate decision, admitted", "us its one verify", lambda: jose.verify_jws(unverified, key.public), decide

@@ -58,42 +58,42 @@ async def rows(world: World, rounds: int, seconds: float) -> list[Row]:
     async with AsyncExitStack() as exits:
         ways = await _ways(world, exits)
         rates: dict[str, list[float]] = {name: [] for name in ways}
-        used: dict[str, tuple[Used, int]] = {}
+        used: dict[str, Used] = {}
         sealing: list[float] = []
         for _ in range(rounds):
             for name, work in ways.items():
                 with world.meter.measured() as taken:
-                    done = await closed_loop(work, AT_ONCE, seconds)
-                rates[name].append(done / taken.seconds)
-                used[name] = taken, done
+                    taken.operations = await closed_loop(work, AT_ONCE, seconds)
+                rates[name].append(taken.operations / taken.seconds)
+                used[name] = taken
                 if name != "bare":
                     sealing.append(await _drain(world))
     return _table(rates, used, sealing)
 
 
-def _table(rates: dict[str, list[float]], used: dict[str, tuple[Used, int]], sealing: list[float]) -> list[Row]:
+def _table(rates: dict[str, list[float]], used: dict[str, Used], sealing: list[float]) -> list[Row]:
     floor = sorted(rates["bare"])[len(rates["bare"]) // 2]
-    bare, bare_done = used["bare"]
     notes = {
         "at the service": "the same call with the gateway's hop, no DPoP, no gateway",
         "through the gateway": "DPoP proof, used-proof row, route, hop",
     }
     table = []
     for name, note in notes.items():
-        taken, done = used[name]
         table.append(
             median_row(
                 *("issue", f"issue, {AT_ONCE} at once, {name}", rates[name], "/s"),
                 floor=floor,
                 floor_name="/s bare group commit",
-                cpu=taken.per(done),
-                floor_cpu=bare.per(bare_done),
-                others=taken.others,
+                cpu=used[name].per(),
+                floor_cpu=used["bare"].per(),
+                others=used[name].others,
                 note=note,
             )
         )
     table.append(
-        median_row("issue", "shares sealed after the rush", sealing, "/s", note="two for each: the grant's, directory's")
+        median_row(
+            "issue", "shares sealed after the rush", sealing, "/s", note="two for each: the grant's, directory's"
+        )
     )
     return table
 

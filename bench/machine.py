@@ -49,21 +49,22 @@ def _model() -> str:
 
 @dataclass
 class Used:
-    """What one measured stretch took. cpu: seconds of processor time by process; others: cores that others kept busy."""
+    """What one measured stretch of *operations* took.
 
+    cpu: seconds of processor time by process. others: cores that other programs kept busy.
+    """
+
+    operations: int = 0
     seconds: float = 0.0
     cpu: dict[str, float] = field(default_factory=dict)
     others: float = 0.0
 
-    def per(self, operations: int) -> str:
-        """Microseconds of processor time for each of *operations*: the sum, then who took most."""
-        parts = sorted(((seconds, name) for name, seconds in self.cpu.items()), reverse=True)
-        named = [f"{name} {seconds / operations * 1e6:.0f}" for seconds, name in parts if seconds / operations >= 5e-6]
-        return f"{self.total_us(operations):.0f} ({', '.join(named[:5])})"
-
-    def total_us(self, operations: int) -> float:
-        """Microseconds of processor time for each of *operations*, all processes together."""
-        return sum(self.cpu.values()) / operations * 1e6
+    def per(self) -> str:
+        """Microseconds of processor time for each operation: the sum, then who took most."""
+        share = 1e6 / max(1, self.operations)
+        parts = sorted(((seconds * share, name) for name, seconds in self.cpu.items()), reverse=True)
+        named = ", ".join(f"{name} {us:.0f}" for us, name in parts[:5] if us >= 5)
+        return f"{sum(us for us, _ in parts):.0f} ({named})"
 
 
 class Meter:

@@ -69,7 +69,9 @@ class Report:
     def write(self, path: Path) -> None:
         """Write all of it as JSON."""
         rows = [{**asdict(row), "ratio": row.ratio} for row in self.rows]
-        path.write_text(json.dumps({"head": dict(self.head), "rows": rows}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(
+            json.dumps({"head": dict(self.head), "rows": rows}, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
 
 
 def number(value: float) -> str:

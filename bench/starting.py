@@ -38,5 +38,3 @@ def memory(stack: Stack, label: str) -> list[Row]:
         Row("memory", f"all processes, {label}", sum(held.values()), "MB", aim=AIM_ALL_MB, note=each),
         Row("memory", f"largest service, {label}", most[1], "MB", aim=AIM_MB, note=most[0]),
     ]
-
-

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ PERSONAS: dict[str, str] = {
     row["persona"]: row["number"]
     for row in yaml.safe_load((Path(__file__).parents[1] / "catalogue/personas.yaml").read_text("utf-8"))
 }
+
+
+UNPUBLISHED = "SELECT count(*) AS n FROM outbox_todo WHERE dead_at IS NULL"
+UNSEALED = f"SELECT n + (SELECT count(*) FROM share_todo) AS n FROM ({UNPUBLISHED}) AS o"  # noqa: S608
 
 
 class BenchFailedError(Exception):
@@ -80,7 +84,7 @@ class World:
         name = f"bench_{package}_{self._made}_{secrets.token_hex(2)}"
         settings = BenchDatabase(await databases.ensure_database(self.stack.superuser_dsn, name, secrets.token_hex(16)))
         for phase in ("pre", "post"):
-            await migrate(settings, package, phase)  # type: ignore[arg-type]
+            await migrate(settings, package, phase)
         return settings
 
     async def query(self, system: str, sql: str, *args: object) -> list[Any]:
@@ -94,10 +98,8 @@ class World:
     async def quiet(self, within_s: float = 180.0) -> None:
         """Wait until nothing is left to publish, seal or deliver."""
         for system in ("certificates-1", "certificates-2", "exchange-bus", "identity", "gateway", "cases"):
-            tables = "(SELECT count(*) FROM outbox_todo WHERE dead_at IS NULL)"
-            if system.startswith("certificates"):
-                tables += " + (SELECT count(*) FROM share_todo)"
-            await until(lambda s=system, t=tables: self._empty(s, f"SELECT {t} AS n"), f"{system} to be idle", within_s)
+            sql = UNSEALED if system.startswith("certificates") else UNPUBLISHED
+            await until(partial(self._empty, system, sql), f"{system} to be idle", within_s)
 
     async def _empty(self, system: str, sql: str) -> bool:
         [row] = await self.query(system, sql)

@@ -15,7 +15,7 @@ from tongban.envelopes import Opened
 from tongban.jose import PrivateKey, PublicKey
 from tongban.office import Office
 from tongban.presentations import Facts
-from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, TongbanError
+from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, TongbanError, is_away
 from tongban.receipts import ReceiptFault, check_receipts
 from tongban.trust import Trust
 
@@ -36,5 +36,6 @@ __all__ = [
     "Trust",
     "check_folder",
     "check_receipts",
+    "is_away",
     "load_entries",
 ]

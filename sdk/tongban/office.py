@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The platform as an office's system sees it."""
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -23,7 +24,7 @@ from tongban.http import Http
 from tongban.inbox import Handled, deliveries
 from tongban.jose import PrivateKey
 from tongban.presentations import Facts, verify_presentation
-from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem
+from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, is_away
 from tongban.records import Records
 from tongban.tokens import SystemTokens
 from tongban.trust import Trust
@@ -32,6 +33,8 @@ PLATFORM: Final = "urn:tongban:{instance}:platform"
 PAGE: Final = 100
 _MARGIN_S: Final = 10.0
 """How much longer a waiting call may take than it waits."""
+REFRESH_S: Final = 60.0
+"""How often a loop over the inbox looks for new keys and lists (seconds)."""
 Ending = Literal["cancel", "rescind", "revoke"]
 
 
@@ -67,6 +70,7 @@ class Office:
         tokens = SystemTokens(self._http, system_id, PrivateKey.load(secrets_dir / "sig.jwk"), clock)
         self._caller = Caller(self._http, tokens, clock)
         self._handled: Handled | None = None
+        self._refreshed_at = time.monotonic()
 
     async def __aenter__(self) -> Self:
         """Fetch signed records; with the gateway away, those on disk do. Raises NotConfigured without any."""
@@ -99,6 +103,7 @@ class Office:
         """Fetch what is new in the signed records."""
         if await self._records.sync():
             self.directory.load()
+        self._refreshed_at = time.monotonic()
 
     async def resolve(self, numbers: Sequence[str]) -> list[str | None]:
         """Give this office's pseudonyms for citizens' numbers that it lawfully holds; None for a number of nobody."""
@@ -244,14 +249,19 @@ class Office:
 
         async def fetch() -> Sequence[Delivery]:
             try:
+                await self._refresh_sometimes()
                 return await self.fetch(wait_s=0 if once else wait_s)
-            except (NoAnswer, Problem) as away:
-                if once or (isinstance(away, Problem) and not away.passing):
+            except (NoAnswer, Problem) as why:
+                if once or not is_away(why):
                     raise
-                return ()  # the platform is away: the loop goes on, since each call pauses between its own tries
+                return ()  # the loop goes on, since each call pauses between its own tries
 
         async def acknowledge(delivery_ids: Sequence[str]) -> None:
-            await self.acknowledge(delivery_ids)
+            try:
+                await self.acknowledge(delivery_ids)
+            except (NoAnswer, Problem) as why:
+                if once or not is_away(why):
+                    raise  # else: it is noted here as handled, so it comes again and is only acknowledged
 
         return deliveries(fetch, acknowledge, self._handled, once=once)
 
@@ -297,6 +307,10 @@ class Office:
         return self.verify_offline(answer.presentation, issuer=answer.holder, type_name=answer.type)
 
     # ------------------------------------------------------------------ inside
+    async def _refresh_sometimes(self) -> None:
+        if time.monotonic() - self._refreshed_at > REFRESH_S:
+            await self.refresh()
+
     def _open(self, envelope: str) -> Opened:
         return open_envelope(
             envelope, keys=self._inbox_keys, directory=self.directory, office=self.office, now=self._clock()

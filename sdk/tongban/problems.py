@@ -109,3 +109,8 @@ class NotBelieved(TongbanError):
 
 class NotConfigured(TongbanError):
     """Something this system needs is missing here."""
+
+
+def is_away(why: TongbanError) -> bool:
+    """Tell whether the platform is away for now: the same thing may go well a little later."""
+    return isinstance(why, NoAnswer) or (isinstance(why, Problem) and why.passing)

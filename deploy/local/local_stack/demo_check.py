@@ -138,9 +138,8 @@ async def _refusals(where: Target, told: Told) -> list[str]:
     rows = await _rows(
         where,
         "ledger",
-        "SELECT leaf FROM receipt WHERE side = 'gate' AND decision = 'refused' AND time >= $1 AND time < $2",
-        told.since,
-        told.until,
+        "SELECT leaf FROM receipt WHERE side = 'gate' AND decision = 'refused' AND case_id = ANY($1::uuid[])",
+        [told.case_id, *told.other_cases],
     )
     return sorted(json.loads(row["leaf"])["code"] for row in rows)
 

@@ -56,8 +56,10 @@ def _refused(stage: Stage, who: str, what: str, code: str, status: int) -> None:
 def _tax_question(stage: Stage) -> AskEvidence:
     """A question that names the employee well: what is missing is the grant alone."""
     catalogue = stage.tax_office.directory.catalogue
+    invented = str(uuid7())
+    stage.told.other_cases.append(invented)
     return AskEvidence(
-        case_id=str(uuid7()),
+        case_id=invented,
         step="food-licence/f1",
         case_proof="e30.e30.AA",
         entry="P-0901",
@@ -189,7 +191,7 @@ async def count(stage: Stage) -> None:
             one.record.type.split(".")[2] for one in seen if one.record.key == told.certificate_id
             and one.topic == "certificates.certificate.v1"
         ],
-        "refusals": sorted([*stage.refusals, *_of_left_over_tasks(stage)]),
+        "refusals": sorted(stage.refusals),
         "receipts written": len(inside),
         **{f"receipts written, side {side}": number for side, number in sorted(sides.items())},
         **told.figures,
@@ -197,12 +199,6 @@ async def count(stage: Stage) -> None:
     told.secrets = [*(stage.numbers[name] for name in (OWNER, EMPLOYEE)), TRADE_NAME, "Lotus Lane"]
     if not of_case:
         raise StackError("NOTHING_SEEN", "no record of the case passed on the bus")
-
-
-def _of_left_over_tasks(stage: Stage) -> list[str]:
-    """Give the codes of refusals in tasks that an earlier demo, broken off, left in the inbox."""
-    lines = [line for line in stage.licensing.lines if " refused, " in line and stage.task_id not in line]
-    return [line.partition(" refused, ")[2].partition(" ")[0] for line in lines]
 
 
 def _parties(stage: Stage) -> set[str]:

@@ -18,6 +18,8 @@ class Told:
     since: datetime
     until: datetime | None = None
     case_id: str = ""
+    other_cases: list[str] = field(default_factory=list)
+    """Cases that don't exist, and that a refused question named."""
     certificate_id: str = ""
     figures: dict[str, Figure] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)

@@ -12,9 +12,11 @@ import secrets
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local_stack.account import Account, copy_tree_for, environment
@@ -160,11 +162,18 @@ class Cluster:
         return [str(self.bin / "postgres"), "-D", str(self.data), "-h", LOOPBACK, "-p", str(self.port), *flags]
 
     def start(self, log: Path, on_exit: Callable[[int], None]) -> Child:
-        """Start the postmaster. A killed one may leave its lock behind for a moment, so it is tried for 5 s."""
+        """Start the postmaster. A killed one may leave its lock behind for a moment, so it is tried for 5 s.
+
+        on_exit hears of the child that is returned, not of those that found the lock taken.
+        """
         end = time.monotonic() + 5
         while True:
-            child = Child(self.command(), self.account, log, {}, on_exit)
+            kept = threading.Event()
+            child = Child(self.command(), self.account, log, {}, partial(_if_kept, kept, on_exit))
             if not child.wait(0.3) or time.monotonic() > end:
+                kept.set()
+                if not child.alive:
+                    on_exit(child.exit_code or 0)
                 return child
 
     def _write_password(self) -> None:
@@ -172,6 +181,11 @@ class Cluster:
             self._password_file.touch(mode=0o600)
             self._password_file.write_text(secrets.token_urlsafe(24))
             self.account.give(self._password_file)
+
+
+def _if_kept(kept: threading.Event, on_exit: Callable[[int], None], code: int) -> None:
+    if kept.is_set():
+        on_exit(code)
 
 
 STOP_SIGNAL = signal.SIGINT

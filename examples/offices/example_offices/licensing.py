@@ -126,8 +126,7 @@ async def work(office: Office, given: argparse.Namespace) -> None:
     drawer = Drawer(given.state / "drawer.sqlite")
     desk = Desk(office, drawer, program.say, given.demand)
     try:
-        async for delivery in office.inbox(once=given.once):
-            await desk.take(delivery)
+        await program.take_all(office, given, desk.take)
     finally:
         drawer.close()
 

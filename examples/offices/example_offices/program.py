@@ -10,8 +10,10 @@ from typing import Any
 
 import yaml
 
-from tongban import Office, TongbanError
+from contracts.exchange_bus import Delivery
+from tongban import NoAnswer, Office, Problem, TongbanError, is_away
 
+PAUSE_S = 2.0
 REGISTERS = Path(__file__).parent / "registers"
 SELF = "self"
 """What a certificate's claims say of its holder: no name. Who it is stands in the holder's alias, sealed."""
@@ -45,6 +47,23 @@ def run(system: str, parser: argparse.ArgumentParser, work: Work) -> None:
         sys.exit(f"{error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+async def take_all(office: Office, given: argparse.Namespace, take: Callable[[Delivery], Awaitable[None]]) -> None:
+    """Take every delivery, until told to stop, or with --once until nothing is left.
+
+    The platform may go away in the middle of one: it comes again, and what was done about it is not done twice.
+    """
+    while True:
+        try:
+            async for delivery in office.inbox(once=given.once):
+                await take(delivery)
+            return
+        except (NoAnswer, Problem) as why:
+            if given.once or not is_away(why):
+                raise
+            say(f"the platform is away ({why.code}): trying again")
+            await asyncio.sleep(PAUSE_S)
 
 
 def say(line: str) -> None:

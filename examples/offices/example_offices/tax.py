@@ -64,8 +64,7 @@ class Desk:
 async def work(office: Office, given: argparse.Namespace) -> None:
     """Take shares, until told to stop."""
     desk = Desk(office, Licences(given.state / "licences.json"), program.say)
-    async for delivery in office.inbox(once=given.once):
-        await desk.take(delivery)
+    await program.take_all(office, given, desk.take)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from contracts import signing, topics
 from contracts.catalogue import Catalogue, Entry, Manifest, parse_entry
 from kit import strictjson, tokens
 from kit.clock import Clock
-from kit.errors import ServiceError
+from kit.errors import ServiceError, Unavailable
 from kit.events import Record
 from kit.jose import PrivateKey, PublicKey, digest
 from kit.replica import Replica
@@ -26,6 +26,12 @@ from kit.tokens import TokenRefused
 from kit.trust import Trust
 
 _RELEASE: Final = "release/"
+
+
+class CatalogueNotLoaded(Unavailable):
+    """503: a moment after its start a process doesn't know the lists yet; nobody is refused for that."""
+
+    code, title = "CATALOGUE_NOT_LOADED", "The catalogue is being loaded"
 
 
 class Table(Protocol):
@@ -84,7 +90,12 @@ class CatalogueReplica:
             await self._follow(stop)
 
     def current(self) -> Catalogue:
-        """Give the release in force; an empty one, which allows nothing, while there is none."""
+        """Give the release in force; an empty one, which allows nothing, while none was ever published.
+
+        Raises CatalogueNotLoaded a moment after the start: lists that aren't here yet refuse nobody.
+        """
+        if self.release == 0 and not self._table.ready:
+            raise CatalogueNotLoaded
         return self._current
 
     @property

@@ -20,6 +20,7 @@ from contracts.identity import OfficeKey, OfficeRecord, SystemKey, SystemRecord
 from contracts.roles import PLATFORM, Role
 from kit import strictjson, tokens
 from kit.clock import Clock
+from kit.errors import Unavailable
 from kit.events import Record
 from kit.jose import JoseError, PrivateKey, PublicKey
 from kit.replica import Replica
@@ -28,6 +29,12 @@ from kit.trust import Trust
 
 R = TypeVar("R", SystemRecord, OfficeRecord)
 T_co = TypeVar("T_co", covariant=True)
+
+
+class RegistryNotLoaded(Unavailable):
+    """503: a moment after its start a process doesn't know yet who is who; nobody is refused for that."""
+
+    code, title = "REGISTRY_NOT_LOADED", "The register of systems and offices is being loaded"
 
 
 class RecordRefused(ValueError):
@@ -67,7 +74,11 @@ class Table(Protocol[T_co]):
 
 
 class Registry:
-    """Answers who a system or office is and which keys are theirs, from memory. Never fetches, never waits."""
+    """Answers who a system or office is and which keys are theirs, from memory. Never fetches, never waits.
+
+    Until it is loaded, whoever it doesn't know may still be on the way: it raises RegistryNotLoaded then, which no
+    caller takes for a no.
+    """
 
     def __init__(
         self, systems: Table[Registered[SystemRecord]], offices: Table[Registered[OfficeRecord]], clock: Clock
@@ -102,12 +113,12 @@ class Registry:
 
     def system(self, system_id: str) -> SystemRecord | None:
         """Give the record of a system in force; None for an unknown or revoked one."""
-        held = self._systems.get(system_id)
+        held = self._found(self._systems, system_id)
         return held.record if held is not None and held.record.status == "active" else None
 
     def key(self, system_id: str, kid: str, use: str) -> PublicKey | None:
         """Give the key *kid* of a system for *use* (sig, token or enc), if system and key are in force now."""
-        held = self._systems.get(system_id)
+        held = self._found(self._systems, system_id)
         if held is None:
             return None
         return next((key for key in held.in_force(use, self._clock()) if key.kid == kid), None)
@@ -133,7 +144,7 @@ class Registry:
 
     def office(self, office: str) -> OfficeRecord | None:
         """Give the record of an office (USCC) or of `platform`, in force."""
-        held = self._offices.get(office)
+        held = self._found(self._offices, office)
         return held.record if held is not None and held.record.status == "active" else None
 
     def office_key(self, office: str, use: str) -> PublicKey | None:
@@ -141,7 +152,7 @@ class Registry:
 
         The platform has one encryption key and answers to either use.
         """
-        held = self._offices.get(office)
+        held = self._found(self._offices, office)
         if held is None:
             return None
         keys = held.in_force(use, self._clock())
@@ -154,10 +165,17 @@ class Registry:
 
         Those past their end are among them: a credential outlives the key's last signature, not its revocation.
         """
-        held = self._offices.get(office)
+        held = self._found(self._offices, office)
         if held is None:
             return {}
         return {key.kid: key for entry, key in held.keys if entry.use == "issuing" and entry.status == "active"}
+
+    @staticmethod
+    def _found(table: Table[T_co], name: str) -> T_co | None:
+        held = table.get(name)
+        if held is None and not table.ready:
+            raise RegistryNotLoaded
+        return held
 
 
 def _counts(entry: SystemKey | OfficeKey, now: datetime) -> bool:

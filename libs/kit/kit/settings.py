@@ -127,6 +127,10 @@ class ServiceSettings(BaseSettings):
         text = (self.secrets_dir / name).read_text().strip()
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
+    def _private(self, name: str) -> str:
+        """Read what makes a key private. Raises KeyError for a file that holds no private key."""
+        return self.jwk(name)["d"]
+
     def secret_files(self) -> Sequence[str]:
         """Name the files that must lie in the secrets folder: `*.jwk` private keys, others base64url texts."""
         return ()
@@ -139,7 +143,7 @@ class ServiceSettings(BaseSettings):
         }
         faults = [f"{name}: can't be read" for name, read in wanted.items() if not _readable(read)]
         for name in self.secret_files():
-            read = partial(self.jwk if name.endswith(".jwk") else self.secret, name)
+            read = partial(self._private if name.endswith(".jwk") else self.secret, name)
             if not _readable(read):
                 faults.append(f"SECRETS_DIR: holds no readable {name}")
         return [f"{self.model_config.get('env_prefix') or ''}{fault}" for fault in faults]
@@ -155,7 +159,7 @@ S = TypeVar("S", bound=ServiceSettings)
 def _readable(read: Callable[[], object]) -> bool:
     try:
         read()
-    except (OSError, InvalidJson, ValueError):  # ValueError: no base64, no text, no object
+    except (OSError, InvalidJson, LookupError, TypeError, ValueError):  # not there; not what it should hold
         return False
     return True
 
@@ -183,10 +187,18 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
         settings = cls(**given)
     except ValidationError as exc:
         lines += [_line(prefix, error) for error in exc.errors(include_url=False, include_input=False)]
-        raise SettingsErrors(lines) from None
+        raise SettingsErrors(_once(lines)) from None
     if lines:
         raise SettingsErrors(lines)
     return settings
+
+
+def _once(lines: Sequence[str]) -> list[str]:
+    """Keep the first line about each variable: what follows from a mistake is none of its own."""
+    first: dict[str, str] = {}
+    for line in lines:
+        first.setdefault(line.partition(":")[0], line)
+    return list(first.values())
 
 
 def _line(prefix: str, error: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ NAMES = [
     "Trust",
     "check_folder",
     "check_receipts",
+    "is_away",
     "load_entries",
 ]
 OFFICE = {

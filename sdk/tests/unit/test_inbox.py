@@ -16,7 +16,7 @@ from contracts.ids import uuid7
 from contracts.signing import ENVELOPE
 from kit import jose as kit_jose
 from kit.envelopes import seal_envelope
-from tongban import NotBelieved, jose
+from tongban import NoAnswer, NotBelieved, jose
 
 Answers = Callable[..., Any]
 MARKET, HEALTH, LAND = "1199990000000006XB", "11999900000000035X", "11999900000000107N"
@@ -118,6 +118,21 @@ async def test_what_a_handler_fails_on_comes_again(country: Any, answered: Answe
     country.answers = [answered(page(one)), answered({"acknowledged": 1}), answered(page())]
     async with country.office() as office:
         assert [d.event_id async for d in office.inbox(once=True)] == [one.event_id]
+
+
+async def test_a_loop_outlives_a_platform_that_is_away(country: Any, answered: Answers, now: Any) -> None:
+    one = delivered(country, now)
+
+    def breaks_off(_sent: Any) -> Any:
+        raise NoAnswer
+
+    country.answers = [*[breaks_off] * 5, answered(page(one)), *[breaks_off] * 5]
+    country.answers += [answered(page(one)), answered({"acknowledged": 1}), answered(page(delivered(country, now)))]
+    async with country.office() as office:
+        loop = office.inbox()
+        first, second = await anext(loop), await anext(loop)
+    assert first.event_id == one.event_id
+    assert second.event_id != one.event_id  # its acknowledgement was lost: it came again and was only acknowledged
 
 
 async def test_an_answer_is_opened_and_its_presentation_holds_offline(country: Any, now: Any) -> None:

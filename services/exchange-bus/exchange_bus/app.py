@@ -137,7 +137,9 @@ class UseCases:
         }
 
     def _inboxes(self) -> list[str]:
-        """Name the inbox topics of all offices that the release holds."""
+        """Name the inbox topics of all offices that the release holds; none while it is being loaded."""
+        if not self._catalogue.ready:
+            return []
         on = self._clock().date()
         return sorted(topics.envelope_topic(office.id) for office in self._catalogue.current().offices(on))
 

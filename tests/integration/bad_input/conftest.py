@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from local_stack.harness import Stack
 
-from ..conftest import World
+from ..conftest import World  # noqa: TID252 - what the folder above gives to all its tests
 from .scene import Scene
 
 

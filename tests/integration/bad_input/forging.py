@@ -93,7 +93,7 @@ class Forger:
 
 def kit_key(key: Any) -> PrivateKey:
     """Turn the SDK's private key into kit's: what it never shows, a thief would have."""
-    numbers = key._private.private_numbers()  # noqa: SLF001 - this is the thief
+    numbers = key._private.private_numbers()
     return PrivateKey.from_jwk({**key.public.jwk(), "d": b64u(numbers.private_value.to_bytes(32, "big"))})
 
 

@@ -101,11 +101,10 @@ async def say(url: str, message: bytes, *, within_s: float = 5.0) -> list[Reply]
     """Write *message* as it is, read until the other side ends the connection; give every answer that came."""
     place = urlsplit(url)
     assert place.hostname is not None
-    began = time.monotonic()
+    began, said = time.monotonic(), bytearray()
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     try:
         writer.write(message)
-        said = bytearray()
         async with asyncio.timeout(within_s):
             while piece := await reader.read(65536):
                 said += piece

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The house in the middle of its work: a live case, a closed one, and valid calls that each test spoils in one place."""
+"""The house in the middle of its work: a live case, a closed one, and good calls that each test spoils in one place."""
 
 import asyncio
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import asyncpg
@@ -23,8 +23,19 @@ from tongban.http import Http
 from tongban.jose import PrivateKey as SdkKey
 from tongban.tokens import SandboxTokens, SystemTokens, TokenSource, dpop_proof
 
-from ..conftest import FIT, HEALTH, LAND, MARKET, SYSTEMS, World, until
+from ..conftest import (  # noqa: TID252 - what the folder above gives to all its tests
+    FIT,
+    HEALTH,
+    LAND,
+    MARKET,
+    SYSTEMS,
+    TAX,
+    World,
+    until,
+)
 from .knocking import Knock, Reply, check_refusal, send
+
+__all__ = ["HEALTH", "LAND", "PLATFORM", "TAX", "Scene", "key_of", "until"]
 
 PLATFORM = "urn:tongban:zz:platform"
 COUNTED: Mapping[str, tuple[str, ...]] = {
@@ -60,7 +71,7 @@ class Scene:
         self.waiting: Delivery
         self.request_id = ""
 
-    async def __aenter__(self) -> "Scene":
+    async def __aenter__(self) -> Self:
         """Bring the house to work, and wait until nothing moves any more."""
         http = await self.exits.enter_async_context(Http(self.stack.url("gateway")))
         for system in SYSTEMS:
@@ -126,8 +137,11 @@ class Scene:
         """Market regulation asks for evidence in its live case."""
         body = dict(of if of is not None else self.asks[kind])
         headers = {
-            **{"Idempotency-Key": uuid4().hex, "Tongban-Purpose": body["purpose"], "Tongban-Case": body["caseId"]},
-            **{"Tongban-Legal-Basis": body["legalBasis"]["kind"], "Tongban-Step": body["step"]},
+            "Idempotency-Key": uuid4().hex,
+            "Tongban-Purpose": body["purpose"],
+            "Tongban-Legal-Basis": body["legalBasis"]["kind"],
+            "Tongban-Case": body["caseId"],
+            "Tongban-Step": body["step"],
         }
         return Knock("POST", "/v1/evidence-requests", body, headers=headers)
 
@@ -137,8 +151,12 @@ class Scene:
         claims = {"holder": "self", "tradeName": "Stall", "place": "Market", "number": f"JY-{uuid4().hex[:12]}"}
         ref = {"taskId": task.task_id, "caseId": task.case_id, "step": task.step, "caseProof": task.case_proof}
         body = {
-            **{"office": MARKET, "type": "food-licence", "holder": {"alias": task.issues[0].holder}},
-            **{"claims": claims, "validFrom": "2026-11-24", "task": ref},
+            "office": MARKET,
+            "type": "food-licence",
+            "holder": {"alias": task.issues[0].holder},
+            "claims": claims,
+            "validFrom": "2026-11-24",
+            "task": ref,
         }
         key = {"Idempotency-Key": uuid4().hex}
         return Knock("POST", "/v1/certificates", body, audience="certificates-2", headers=key)
@@ -146,7 +164,10 @@ class Scene:
     def attest(self) -> Knock:
         """The health office attests something to nobody in particular."""
         body = {
-            **{"office": HEALTH, "type": "staff-health", "holder": {"subject": "A" * 43}, "validFrom": "2026-11-24"},
+            "office": HEALTH,
+            "type": "staff-health",
+            "holder": {"subject": "A" * 43},
+            "validFrom": "2026-11-24",
             "claims": {"holder": "self", "result": "fit", "examinedOn": "2026-11-02"},
         }
         key = {"Idempotency-Key": uuid4().hex}
@@ -209,8 +230,8 @@ class Scene:
         """Count the rows of everything that matters."""
         counts = {}
         for system, tables in COUNTED.items():
-            columns = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
-            row = await self._databases[system].fetchrow(f"SELECT {columns}")  # noqa: S608 - names from above
+            columns = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)  # noqa: S608 - names from above
+            row = await self._databases[system].fetchrow(f"SELECT {columns}")
             assert row is not None
             counts[system] = tuple(row)
         return counts

@@ -7,10 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from ..conftest import HEALTH, LAND, TAX, until
 from .forging import STRANGER, claims_of, jws, seconds
 from .knocking import MARK, Knock
-from .scene import Scene, key_of
+from .scene import HEALTH, LAND, TAX, Scene, key_of, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -136,11 +135,11 @@ UNKNOWN: dict[str, tuple[Make, int, str]] = {
         "LIFE_EVENT_UNKNOWN",
     ),
     "an unknown case": (
-        lambda s: Knock("GET", f"/v1/cases/{uuid4()}", who="neighbour"),
+        lambda _: Knock("GET", f"/v1/cases/{uuid4()}", who="neighbour"),
         404,
         "CASE_UNKNOWN",
     ),
-    "an unknown request": (lambda s: Knock("GET", f"/v1/evidence-requests/{uuid4()}"), 404, "NOT_FOUND"),
+    "an unknown request": (lambda _: Knock("GET", f"/v1/evidence-requests/{uuid4()}"), 404, "NOT_FOUND"),
     "an unknown type to issue": (lambda s: s.attest().saying("/type", MARK), 404, "REFERENCE_UNKNOWN"),
     "a type of another office": (lambda s: s.attest().saying("/type", "food-licence"), 403, "NOT_IN_POWER_LIST"),
     "an unknown office to issue for": (lambda s: s.attest().saying("/office", "119999000000099999"), 403, "FORBIDDEN"),
@@ -157,6 +156,9 @@ UNKNOWN: dict[str, tuple[Make, int, str]] = {
 async def test_nobody_knows(scene: Scene, name: str) -> None:
     make, status, code = UNKNOWN[name]
     await scene.refuses(make(scene), status, code)
+
+
+REFUSALS = "SELECT count(*) FROM receipt WHERE side = '{side}' AND decision = 'refused' AND leaf LIKE '%{code}%'"
 
 
 @pytest.mark.parametrize("missing", ["Tongban-Purpose", "Tongban-Legal-Basis"])
@@ -177,7 +179,7 @@ async def test_personal_data_without_a_purpose_is_refused_and_that_is_a_receipt(
 
 
 async def test_a_refusal_by_the_gate_is_a_receipt_too(scene: Scene) -> None:
-    sql = "SELECT count(*) FROM receipt WHERE side = 'gate' AND decision = 'refused' AND leaf LIKE '%PURPOSE_NOT_GRANTED%'"
+    sql = REFUSALS.format(side="gate", code="PURPOSE_NOT_GRANTED")
     [before] = await scene.world.query("ledger", sql)
     bad = scene.ask().saying("/purpose", "marketing").but(headers={"Tongban-Purpose": "marketing"})
     await scene.refuses(bad, 403, "PURPOSE_NOT_GRANTED")

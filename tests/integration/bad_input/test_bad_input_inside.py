@@ -105,7 +105,7 @@ ASSERTIONS: dict[str, tuple[Make, int, str]] = {
         403,
         "FORBIDDEN",
     ),
-    "that is none": (lambda s: bearing("cases", "GET", f"/v1/cases/{uuid4()}", MARK), 401, "TOKEN_INVALID"),
+    "that is none": (lambda _: bearing("cases", "GET", f"/v1/cases/{uuid4()}", MARK), 401, "TOKEN_INVALID"),
 }
 
 
@@ -150,11 +150,11 @@ HOPS: dict[str, Hop] = {
     "a hop by an office's system": _made(system="tax-office"),
     "a hop by an office's system in the gateway's name": _made(key=lambda s: key_of(s.stack, "tax-office")),
     "a hop by another of our services": _made(system="cases"),
-    "a hop by nobody": _made(key=lambda s: STRANGER),
+    "a hop by nobody": _made(key=lambda _: STRANGER),
     "a hop for another token": _other_token,
     "a hop for another service": _made(audience="cases"),
     "a hop of five minutes ago": _made(
-        iat=lambda s: seconds(minutes=-6), nbf=lambda s: seconds(minutes=-6), exp=lambda s: seconds(minutes=-5)
+        iat=lambda _: seconds(minutes=-6), nbf=lambda _: seconds(minutes=-6), exp=lambda _: seconds(minutes=-5)
     ),
     "a hop without the token's hash": _made(ath=""),
     "a hop that is an assertion": _made(typ="assertion+jwt"),

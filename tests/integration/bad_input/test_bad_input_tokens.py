@@ -11,10 +11,9 @@ import pytest
 
 from local_stack import seed
 
-from ..conftest import TAX, until
 from .forging import STRANGER, Forger, claims_of, hs256, jws, kit_key, seconds, unsigned
 from .knocking import MARK, Knock, Reply, check_refusal, check_silent
-from .scene import PLATFORM, Scene, key_of
+from .scene import PLATFORM, TAX, Scene, key_of, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -86,7 +85,7 @@ TOKENS: dict[str, MakeToken] = {
     "with one bit turned in its claims": lambda f: _cut(f, 1),
     "with one bit turned in its signature": lambda f: _cut(f, 2),
     "of nine kilobytes": lambda f: f.token(pad="x" * 9000),
-    "that is none": lambda f: _text(MARK),
+    "that is none": lambda _: _text(MARK),
 }
 
 
@@ -106,18 +105,22 @@ async def test_a_forger_with_all_keys_would_get_in(scene: Scene) -> None:
     assert (await scene.knock(forger.with_token(await forger.token()))).status == 200
 
 
+def _lent(forger: Forger, token: str) -> str:
+    return forger.proof(token).rpartition(".")[0] + "." + forger.proof(token, key=STRANGER).rpartition(".")[2]
+
+
 PROOFS: dict[str, Callable[[Forger, str], str]] = {
     "for another method": lambda f, t: f.proof(t, htm="POST"),
     "for another address": lambda f, t: f.proof(t, htu="http://a.example/v1/inbox"),
     "for another path": lambda f, t: f.proof(t, htu=f.scene.stack.url("gateway") + "/v1/receipts"),
     "for another token": lambda f, t: f.proof(t, ath="A" * 43),
-    "for no token": lambda f, t: f.proof(None),
+    "for no token": lambda f, _: f.proof(None),
     "of an hour ago": lambda f, t: f.proof(t, iat=seconds(hours=-1)),
     "of an hour from now": lambda f, t: f.proof(t, iat=seconds(hours=1)),
     "without a time": lambda f, t: f.proof(t, iat=...),
     "without a name": lambda f, t: f.proof(t, jti=...),
     "by another key": lambda f, t: f.proof(t, key=STRANGER),
-    "under the right key, signed by another": lambda f, t: _lent(f, t),
+    "under the right key, signed by another": _lent,
     "that shows the private key": lambda f, t: f.proof(
         t, header={"jwk": {n: v for n, v in kit_key(f.scene.callers["tax-office"].key).jwk().items() if n != "kid"}}
     ),
@@ -125,12 +128,8 @@ PROOFS: dict[str, Callable[[Forger, str], str]] = {
     "of RS256": lambda f, t: f.proof(t, header={"alg": "RS256"}),
     "of no algorithm": lambda f, t: f.proof(t, header={"alg": "none"}).rpartition(".")[0] + ".",
     "of the type JWT": lambda f, t: f.proof(t, header={"typ": "JWT"}),
-    "that is none": lambda f, t: MARK,
+    "that is none": lambda _f, _t: MARK,
 }
-
-
-def _lent(forger: Forger, token: str) -> str:
-    return forger.proof(token).rpartition(".")[0] + "." + forger.proof(token, key=STRANGER).rpartition(".")[2]
 
 
 @pytest.mark.parametrize("name", PROOFS)

@@ -113,6 +113,7 @@ class Started:
 @asynccontextmanager
 async def started(folder: Path, verb: str = "run", **settings: str) -> AsyncIterator[Started]:
     (folder / "service.py").write_text(SERVICE)
+    (folder / "trust.json").write_text("{}")
     port, internal_port = free_port(), free_port()
     given: Mapping[str, Any] = {
         "DATABASE_URL": "postgresql://x@127.0.0.1/x",

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from contracts.catalogue import Catalogue, Manifest, Office
-from kit.catalogue import CatalogueReplica, read_manifest, sign_manifest
+from kit.catalogue import CatalogueNotLoaded, CatalogueReplica, read_manifest, sign_manifest
 from kit.jose import PrivateKey, digest
 from kit.tokens import TokenRefused
 
@@ -66,6 +66,8 @@ def test_an_unread_topic_is_not_an_empty_one() -> None:
     bus = Bus(allow_empty=True)
     bus.ready = False
     assert not bus.catalogue.ready
+    with pytest.raises(CatalogueNotLoaded):
+        bus.catalogue.current()
 
 
 def test_a_published_release_that_is_not_complete_is_waited_for() -> None:

@@ -14,7 +14,15 @@ from contracts.roles import Role
 from kit import tokens
 from kit.events import Record
 from kit.jose import PrivateKey
-from kit.registry import RecordRefused, Registered, Registry, office_parser, sign_record, system_parser
+from kit.registry import (
+    RecordRefused,
+    Registered,
+    Registry,
+    RegistryNotLoaded,
+    office_parser,
+    sign_record,
+    system_parser,
+)
 from kit.tokens import TokenRefused
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -189,3 +197,19 @@ class TestRecords:
         assert parse(record(sign_record(system(status="revoked"), ROOT, issuer="identity", now=NOW)))
         with pytest.raises(RecordRefused):
             parse(record(old))
+
+
+def test_before_it_is_loaded_an_unknown_system_is_no_stranger() -> None:
+    known = registry(system())
+    for table in (known._systems, known._offices):
+        table.ready = False  # type: ignore[misc]
+    assert known.system("tax-office") is not None
+    questions: list[Callable[[], object]] = [
+        lambda: known.system("portal"),
+        lambda: known.key("portal", SIG.kid, "sig"),
+        lambda: known.key_of(Role.OFFICE)("portal", SIG.kid),
+        lambda: known.office_key(TAX, "inbox"),
+    ]
+    for question in questions:
+        with pytest.raises(RegistryNotLoaded):
+            question()

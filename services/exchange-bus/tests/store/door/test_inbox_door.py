@@ -166,12 +166,14 @@ async def test_nobody_acknowledges_for_another_office(house: House) -> None:
         assert len(await pull(client, house)) == 1
 
 
-async def test_a_page_holds_a_few_large_envelopes_and_always_one(house: House) -> None:
-    large = [house.envelope("task", str(uuid7()), sender="cases", size=1_200_000) for _ in range(4)]
+async def test_a_page_holds_what_fits_and_always_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [house.envelope("task", str(uuid7()), sender="cases", size=3_000) for _ in range(4)]
     async with house.client() as client:
-        await house.hear(house.envelopes, *large)
+        await house.hear(house.envelopes, *tasks)
+        monkeypatch.setattr("exchange_bus.store.inbox.PAGE_BYTES", 10_000)
         assert [one["seq"] for one in await pull(client, house)] == [1, 2]
-        assert [one["seq"] for one in await pull(client, house, after=3)] == [4]
+        monkeypatch.setattr("exchange_bus.store.inbox.PAGE_BYTES", 1)
+        assert [one["seq"] for one in await pull(client, house, after=2)] == [3]
 
 
 async def test_a_long_poll_wakes_when_something_arrives(house: House) -> None:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Part 5: asking for evidence with `Prefer: wait`, at a steady rate whatever the answers do.
+
+Nobody but cases can write a case proof, so the bench asks with the keys of cases: the same aliases, proof and body
+that a case would have, straight at exchange-bus, one case each. The way of an ask: gate, commit, Kafka, holder's gate,
+signature and seal, commit, Kafka, delivery, commit; with receipts in each commit.
+"""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from bench.bare_hops import Hops
+from bench.crypto import STEP, case_proof
+from bench.load import Work, open_loop, quantile
+from bench.machine import Used
+from bench.report import Row, median_row
+from bench.world import LAND, MARKET, PERSONAS, BenchFailedError, World, expect, post, until
+from contracts import http as headers_of
+from contracts.certificates.api import Holder
+from contracts.envelopes import LegalBasis
+from contracts.exchange_bus import AskEvidence, EvidenceRequest, ExplicitRequest, PersonSubject, Subject
+from contracts.http import Exchange
+from contracts.identity import Aliases, MintAliases
+from contracts.ids import uuid7
+from contracts.roles import PLATFORM
+from kit import aliases
+from kit.http.wire import Wire
+from kit.jose import PublicKey
+from tongban import Citizen
+
+RATES = (20.0, 50.0)
+AIM = "100 ms"
+WAIT_S = 10
+PATH = "/v1/evidence-requests"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Aliases of one person as cases keeps them, and the keys to wrap them anew for each use. By party."""
+
+    kept: Mapping[str, str]
+    keys: Mapping[str, PublicKey]
+
+    def fresh(self) -> dict[str, str]:
+        """Aliases for one use."""
+        return {party: aliases.wrap(self.keys[party], party, alias) for party, alias in self.kept.items()}
+
+
+async def rows(world: World, rounds: int, seconds: float) -> list[Row]:
+    """At each rate, floor and ours in turn."""
+    async with AsyncExitStack() as exits:
+        wire = Wire(world.stack.url("exchange-bus"))
+        exits.push_async_callback(wire.close)
+        person, release = await _prepare(world)
+        hops = await exits.enter_async_context(Hops(world.stack.kafka_bootstrap, await world.database("certificates")))
+        await open_loop(_asks(world, wire, person, release, 20), 20.0)
+        took: dict[tuple[str, float], list[list[float]]] = {}
+        used: dict[float, Used] = {}
+        for _ in range(rounds):
+            for rate in RATES:
+                count = int(rate * seconds)
+                took.setdefault(("bare", rate), []).append(await open_loop([hops.pass_through] * count, rate))
+                works = _asks(world, wire, person, release, count)
+                with world.meter.measured() as taken:
+                    took.setdefault(("ours", rate), []).append(await open_loop(works, rate))
+                taken.operations = count
+                used[rate] = taken
+        return [_row(rate, share, took, used[rate]) for rate in RATES for share in (0.5, 0.95, 0.99)]
+
+
+def _row(rate: float, share: float, took: Mapping[tuple[str, float], list[list[float]]], used: Used) -> Row:
+    floors = sorted(quantile(values, share) for values in took["bare", rate])
+    first = share == 0.5
+    return median_row(
+        *("evidence", f"waiting ask at {rate:g}/s, p{share * 100:.0f}"),
+        [quantile(values, share) for values in took["ours", rate]],
+        "ms",
+        floor=floors[len(floors) // 2],
+        floor_name="ms 3 commits, 2 hops",
+        aim=AIM if (rate, share) == (20.0, 0.95) else "",
+        cpu=used.per() if first else "",
+        others=used.others if first else None,
+    )
+
+
+async def _prepare(world: World) -> tuple[Person, int]:
+    """Give the shop's owner a title, known to the directory, and fetch aliases as cases does."""
+    async with world.office("land-registry") as land:
+        [subject] = await land.resolve([PERSONAS["shop-owner"]])
+        claims: dict[str, object] = {"holder": "self", "place": "7 Canal Street", "use": "shop", "number": "T-1"}
+        await land.issue("title", Holder(subject=subject), claims, valid_from=datetime.now(UTC).date(), key="bench-1")
+    await world.quiet()
+
+    async def known() -> bool:
+        return bool(await world.query("exchange-bus", "SELECT certificate_id FROM holding WHERE type = 'title'"))
+
+    await until(known, "the title to be in the directory")
+    [row] = await world.query("exchange-bus", "SELECT max(release) AS release FROM catalogue_release")
+    async with Citizen(world.stack.url("gateway"), "neighbour") as neighbour:
+        handle = await neighbour.handle(PERSONAS["shop-owner"])
+    return await _person(world, handle), int(row["release"])
+
+
+async def _person(world: World, handle: str) -> Person:
+    platform = world.key("cases", "platform.jwk")
+    pseudonym = aliases.open_alias({platform.kid: platform}, PLATFORM, handle)
+    wish = MintAliases.model_validate(
+        {"from": PLATFORM, "subject": pseudonym, "to": [{"party": PLATFORM}, {"party": LAND}]}
+    )
+    wire = Wire(world.stack.url("identity"))
+    said = {"authorization": f"Bearer {world.cases.assertion('identity')}"}
+    answer = expect(await post(wire, "/v1/aliases", wish.wire_bytes(), said), 200, 201)
+    await wire.close()
+    minted = Aliases.model_validate_json(answer.body)
+    keys = {PLATFORM: platform.public, LAND: world.key("certificates-1", f"answering-{LAND}.jwk").public}
+    return Person({one.party: one.alias for one in minted.aliases}, keys)
+
+
+def _asks(world: World, wire: Wire, person: Person, release: int, count: int) -> list[Work]:
+    """So many asks, laid out before the clock runs: aliases and proofs are made by cases' job, not by the caller."""
+    return [_ask(world, wire, _body(world, person, release)) for _ in range(count)]
+
+
+def _ask(world: World, wire: Wire, body: bytes) -> Work:
+    key, exchange = str(uuid4()), Exchange.new().header()
+
+    async def ask() -> None:
+        headers = {
+            "authorization": f"Bearer {world.cases.assertion('exchange-bus')}",
+            headers_of.IDEMPOTENCY_KEY: key,
+            headers_of.EXCHANGE: exchange,
+            headers_of.DEADLINE: str((WAIT_S + 5) * 1000),
+            "prefer": f"wait={WAIT_S}",
+        }
+        answer = expect(await post(wire, PATH, body, headers), 200)
+        if EvidenceRequest.model_validate_json(answer.body).envelope is None:
+            raise BenchFailedError("an answer came without its envelope")
+
+    return ask
+
+
+def _body(world: World, person: Person, release: int) -> bytes:
+    now, case_id, alias = datetime.now(UTC), str(uuid7()), person.fresh()
+    return AskEvidence(
+        case_id=case_id,
+        step=STEP,
+        case_proof=case_proof(world.key("cases"), "cases", case_id, alias, now),
+        entry="P-0204",
+        release=release,
+        type="title",
+        type_version=1,
+        fields=["holder", "place", "use"],
+        subject=Subject(person=PersonSubject(platform=alias[PLATFORM], holders={LAND: alias[LAND]})),
+        purpose="premises-check",
+        legal_basis=LegalBasis(kind="request"),
+        explicit_request=ExplicitRequest(at=now, text_version="2026-11", session_assurance="low"),
+        asker=MARKET,
+        deadline=now + timedelta(hours=1),
+    ).wire_bytes()
