@@ -94,8 +94,9 @@ class Registry:
 
         keep_in: folder for copies on disk, so that a restart needs nobody; None for none.
         """
-        systems = Replica(bootstrap_servers, topics.SYSTEM, system_parser(trust.registry, clock), keep_in=keep_in)
-        offices = Replica(bootstrap_servers, topics.OFFICE, office_parser(trust.registry, clock), keep_in=keep_in)
+        of_system, of_office = system_parser(trust.registry, clock), office_parser(trust.registry, clock)
+        systems = Replica(bootstrap_servers, topics.SYSTEM, of_system, keep_in=keep_in, forgets=False)
+        offices = Replica(bootstrap_servers, topics.OFFICE, of_office, keep_in=keep_in, forgets=False)
         registry = cls(systems, offices, clock)
         registry._parts = (systems.run, offices.run)
         return registry

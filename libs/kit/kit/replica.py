@@ -32,9 +32,10 @@ T = TypeVar("T")
 class _Table(Generic[T]):
     """The newest value of each key, and the record that it came from."""
 
-    def __init__(self, topic: str, parse: Callable[[Record], T | None]) -> None:
+    def __init__(self, topic: str, parse: Callable[[Record], T | None], *, forgets: bool) -> None:
         self._topic = topic
         self._parse = parse
+        self._forgets = forgets
         self._seqs: dict[tuple[str, str], int] = {}
         self.values: dict[str, T] = {}
         self.raws: dict[str, Raw] = {}
@@ -49,11 +50,11 @@ class _Table(Generic[T]):
             return None
         if record.keyseq <= self._seqs.get((record.source, record.key), 0):
             return None
-        if record.data is None:
+        if record.data is None and self._forgets:
             self.values.pop(record.key, None)
             self.raws.pop(record.key, None)
         else:
-            value = self._parsed(record)
+            value = self._parsed(record) if record.data is not None else None
             if value is None:
                 self.refused.add(record.key)
                 return None
@@ -74,16 +75,24 @@ class Replica(Generic[T]):
     """The newest value of each key of *topic*.
 
     parse: makes a value of a record, or gives None (or raises) to refuse it; then the key keeps its former value. A
-    tombstone removes its key. keep_in: folder for a copy on disk, None for none.
+    tombstone removes its key. keep_in: folder for a copy on disk, None for none. forgets: False refuses tombstones too,
+    for topics of signed records: nobody signs a tombstone, so anybody who may write could take a key away.
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, parse: Callable[[Record], T | None], *, keep_in: Path | None = None
+        self,
+        bootstrap: str,
+        topic: str,
+        parse: Callable[[Record], T | None],
+        *,
+        keep_in: Path | None = None,
+        forgets: bool = True,
     ) -> None:
         self._bootstrap = bootstrap
         self.topic = topic
         self._parse = parse
-        self._table: _Table[T] = _Table(topic, parse)
+        self._forgets = forgets
+        self._table: _Table[T] = _Table(topic, parse, forgets=forgets)
         self._file = None if keep_in is None else keep_in / f"{topic}.jsonl"
         self._unkept = False
         self._keep_at = 0.0
@@ -128,7 +137,7 @@ class Replica(Generic[T]):
 
     async def _follow(self) -> None:
         """Read the topic from its start into a new table, which takes the old one's place once it has caught up."""
-        fresh: _Table[T] | None = _Table(self.topic, self._parse)
+        fresh: _Table[T] | None = _Table(self.topic, self._parse, forgets=self._forgets)
         records = tail(self._bootstrap, self.topic)
         try:
             async for raws, caught_up in records:

@@ -23,6 +23,7 @@ MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53 - 1  # RFC 7493, section 2.2: what every reader keeps exactly
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an even number of backslashes before it: an escape, not a text about one
 _LONG_NUMBER = re.compile(rb"\d{16}")
 
 
@@ -31,8 +32,11 @@ def loads(data: bytes) -> JSON:
 
     Raises InvalidJson (`INVALID_JSON`) for anything that isn't JSON, bytes after the value, bad UTF-8, lone
     surrogates, equal member names, NaN and infinities, integers beyond 2**53 - 1 and nesting deeper than 32.
+    Also for U+0000 in a text: databases and C programs end a text there, so two readers would read two texts.
     """
     _check_depth(data)
+    if _NUL.search(data):
+        raise InvalidJson("A text holds U+0000")
     try:
         value = orjson.loads(data)  # fast, and strict about everything but names, depth and integers
     except orjson.JSONDecodeError:

@@ -44,7 +44,9 @@ async def _read(scope: Any, receive: Any) -> Asked:
         chunks.append(message.get("body", b""))
         more = message.get("more_body", False)
     headers = [(name.lower(), value) for name, value in scope["headers"]]
-    return Asked(scope["method"], scope["path"], scope.get("query_string", b""), headers, b"".join(chunks))
+    # As sent: decoded once more, an escaped `?` or blank would be read as another target behind us.
+    path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    return Asked(scope["method"], path, scope.get("query_string", b""), headers, b"".join(chunks))
 
 
 _OWN = frozenset(

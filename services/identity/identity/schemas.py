@@ -70,6 +70,8 @@ def read_form(body: bytes) -> dict[str, str]:
     except ValueError:
         raise OAuthError(OAuthCode.INVALID_REQUEST, "The body is not a form") from None
     form = dict(pairs)
+    if not all(text.isprintable() for pair in pairs for text in pair):
+        raise OAuthError(OAuthCode.INVALID_REQUEST, "The body has control characters")
     if len(form) != len(pairs):
         raise OAuthError(OAuthCode.INVALID_REQUEST, "A parameter is stated more than once")
     return {name: value for name, value in form.items() if value}  # an empty value counts as absent, says the RFC

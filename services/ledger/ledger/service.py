@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from contracts.ledger import AccessView, ChainHead, ExchangeSides, ReceiptView, SlotState
 from contracts.receipts import Leaf
@@ -120,6 +121,6 @@ def _cursor(last: Kept) -> str:
 def _read_cursor(text: str) -> tuple[datetime, str]:
     try:
         moment, receipt_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return datetime.fromtimestamp(float(moment), UTC), str(receipt_id)
-    except (ValueError, TypeError) as why:
+        return datetime.fromtimestamp(float(moment), UTC), str(UUID(receipt_id))
+    except (ValueError, TypeError, AttributeError, OverflowError) as why:
         raise CursorInvalid from why

@@ -58,7 +58,11 @@ def _without_secret(name: str, content: str | None = None) -> Spoil:
 
 
 FAULTS: dict[str, tuple[str, Spoil, str]] = {
-    "a setting that is missing": ("cases", lambda s, _: s.__delitem__("DATABASE_URL"), "CASES_DATABASE_URL: is not set"),
+    "a setting that is missing": (
+        "cases",
+        lambda s, _: s.__delitem__("DATABASE_URL"),
+        "CASES_DATABASE_URL: is not set",
+    ),
     "a setting that nobody knows": ("cases", _set("DATABASE_ULR", MARK), "CASES_DATABASE_ULR: no such setting"),
     "a port that is no number": ("ledger", _set("PORT", MARK), "LEDGER_PORT: "),
     "a port beyond all ports": ("ledger", _set("PORT", "70000"), "LEDGER_PORT: "),

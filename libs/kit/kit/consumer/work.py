@@ -14,6 +14,7 @@ from kit.errors import ServiceError, is_passing
 from kit.events import Record, Unreadable, read_record
 from kit.kafka import Raw
 from kit.telemetry import fault, get_logger, span, with_traceparent
+from kit.telemetry.spans import SpanKind
 
 log = get_logger()
 
@@ -37,7 +38,9 @@ class BatchWorker:
         bases: for partitions new to this consumer, the offset before which a key's first number is its base.
         """
         records, broken = _read(raws)
-        with with_traceparent(_common_trace(records)), span("consume", group=self._consumer, records=len(records)):
+        links = [record.traceparent for record in records]
+        told = span("consume", kind=SpanKind.CONSUMER, links=links, group=self._consumer, records=len(records))
+        with with_traceparent(_common_trace(records)), told:
             entries = await self.prepare(records)
             runs = runs_of(entries, await self._stream_numbers(records), bases)
             try:

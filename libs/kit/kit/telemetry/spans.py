@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
@@ -88,14 +88,24 @@ def stop_spans() -> None:
 
 
 @contextmanager
-def span(name: str, /, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Any) -> Iterator[SpanLike]:
-    """Time the work inside under *name* (a route template or use case). Attributes by the allow-list only."""
+def span(
+    name: str, /, *, kind: SpanKind = SpanKind.INTERNAL, links: Iterable[str | None] = (), **attributes: Any
+) -> Iterator[SpanLike]:
+    """Time the work inside under *name* (a route template or use case). Attributes by the allow-list only.
+
+    links: traceparents of other traces that this work belongs to as well, such as those of a batch's records.
+    """
     if _KEEPER.tracer is None:
         with nullcontext() if _carried.get() else with_traceparent(None):
             yield _UNKEPT
         return
     with _KEEPER.tracer.start_as_current_span(
-        name, kind=kind, attributes=allowed(attributes), record_exception=False, set_status_on_exception=False
+        name,
+        kind=kind,
+        links=[link for link in map(_link, links) if link is not None],
+        attributes=allowed(attributes),
+        record_exception=False,
+        set_status_on_exception=False,
     ) as current:
         try:
             yield current
@@ -103,6 +113,13 @@ def span(name: str, /, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Any)
             current.set_status(ERROR)
             current.set_attribute("error_type", type(exc).__name__)  # never the text: it may hold private data
             raise
+
+
+def _link(traceparent: str | None) -> trace.Link | None:
+    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
+        return None
+    found = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent}, context=otel_context.Context()))
+    return trace.Link(found.get_span_context())
 
 
 def allowed(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +184,7 @@ class _ToFile(SpanExporter):
             "startTime": one.start_time,
             "endTime": one.end_time,
             "status": one.status.status_code.name,
+            "links": [trace.format_trace_id(link.context.trace_id) for link in one.links],
             "attributes": dict(one.attributes or {}),
         }
 

@@ -4,7 +4,11 @@
 import json
 
 import pytest
+from functools import partial
+
 from hypothesis import given
+from functools import partial
+
 from hypothesis import strategies as st
 
 from kit import strictjson
@@ -34,6 +38,9 @@ REFUSED = {
     "UTF-16": '{"a":1}'.encode("utf-16"),
     "a byte order mark": b'\xef\xbb\xbf{"a":1}',
     "a lone surrogate": b'{"a":"\\ud800"}',
+    "U+0000 in a text": b'{"a":"x\\u0000"}',
+    "U+0000 in a name": b'{"\\\\\\u0000":1}',
+    "U+0000 alone": b'"\\u0000"',
     "a control character": b'{"a":"\n"}',
     "a comment": b'{"a":1/**/}',
     "a comma too many": b'{"a":1,}',
@@ -59,13 +66,18 @@ def test_depth_32_and_brackets_in_texts_are_fine() -> None:
     assert strictjson.loads(b"[" + b"[]," * 100 + b"[]]") == [[]] * 101
 
 
+def test_a_text_about_an_escape_is_fine() -> None:
+    assert strictjson.loads(b'["\\\\u0000"]') == ["\\u0000"]
+
+
 def test_integers_up_to_2_53_are_kept_exactly() -> None:
     assert strictjson.loads(b"[9007199254740991,-9007199254740991,0.5,1e3]") == [2**53 - 1, 1 - 2**53, 0.5, 1000.0]
 
 
+texts = partial(st.text, st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    st.none() | st.booleans() | st.integers(1 - 2**53, 2**53 - 1) | texts(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts(max_size=5), inner, max_size=4),
     max_leaves=20,
 )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from cases import domain, events, store
 from cases.domain import Case, Need, Step
 from cases.errors import TaskIssues, TaskNotOpen, TaskUnknown
-from cases.service.gathering import AT_ONCE, read_platform_alias
-from cases.service.parts import WORK_CHANNEL, Parts
+from cases.service.gathering import read_platform_alias
+from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from contracts import topics
 from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
 from contracts.certificates.api import Fact
@@ -19,7 +19,7 @@ from contracts.ids import uuid7
 from contracts.receipts import Asker, ReceiptBasis
 from contracts.roles import PLATFORM
 from kit import aliases, envelopes, receipts
-from kit.db import Answer, Idem, Transaction
+from kit.db import Answer, Idem, Transaction, fingerprint
 from kit.events import Event
 from kit.receipts import ReceiptDraft
 
@@ -39,12 +39,11 @@ class Deciding:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._tasks = Turns[Step](lambda step: step.step_id)
 
     async def seal_tasks(self) -> int:
         """Seal each new task to its office: {envelope, receipt} in one commit. No key of the office: it waits."""
-        async with self._parts.db.read() as tx:
-            steps = await store.steps_to_seal(tx, AT_ONCE)
-        return sum([await self._seal(step) for step in steps])
+        return await self._tasks.all(self._find_tasks, self._seal)
 
     async def on_facts(self, tx: Transaction, facts: Sequence[Fact]) -> None:
         """Complete the steps whose certificates were issued: office and type must be the task's."""
@@ -55,6 +54,8 @@ class Deciding:
             current = await store.step_of_task(tx, step.task_id or "")
             types = {issue.type for issue in step.issues}
             if case is None or current is None or fact.office != step.office or fact.type not in types:
+                continue
+            if fact.case_id not in (None, case_id):  # its holder was proven by another case's proof
                 continue
             if current.state in ("ready", "tasked"):
                 await self._end(tx, case, replace(current, state="done", certificate_id=fact.certificate_id))
@@ -84,7 +85,10 @@ class Deciding:
     async def demand(
         self, office: str, task_id: str, said: DemandOnApplicant, idem: Idem, exchange: Exchange
     ) -> Answer:
-        """Ask the applicant for a proof, if the proof gate lets the office. Raises the gate's refusal, TaskUnknown."""
+        """Ask the applicant for a proof, if the proof gate lets the office.
+
+        Raises the gate's refusal, TaskUnknown, TaskNotOpen.
+        """
         stored = await self._parts.db.stored(idem)
         if stored is not None:
             return stored
@@ -92,11 +96,14 @@ class Deciding:
             step = await store.step_of_task(tx, task_id)
             if step is None or step.office != office:
                 raise TaskUnknown
+            if step.state != "tasked":
+                raise TaskNotOpen
             needs = await store.needs_of_step(tx, step.step_id)
-            applicant = (await store.subjects_of(tx, step.case_id))[0].person
-            alias = await read_platform_alias(tx, applicant)
+            alias = await read_platform_alias(tx, await store.applicant_of(tx, step.case_id))
         wish = self._demand_proof(step, said, needs, alias)
-        accepted = await self._parts.exchange_bus.demand(wish, f"{task_id}:{idem.key}", exchange)
+        # One key for each demand, and short enough whatever the office's own key is.
+        key = fingerprint(task_id.encode(), idem.key.encode()).hex()
+        accepted = await self._parts.exchange_bus.demand(wish, key, exchange)
 
         async def work(tx: Transaction) -> tuple[int, DemandMade]:
             await self._open_task(tx, office, task_id)
@@ -155,6 +162,10 @@ class Deciding:
             tx.emit(event)
         await store.store_case(tx, case)
         tx.notify(WORK_CHANNEL)
+
+    async def _find_tasks(self, leave: Sequence[str], limit: int) -> list[Step]:
+        async with self._parts.db.read() as tx:
+            return await store.steps_to_seal(tx, leave, limit)
 
     async def _seal(self, step: Step) -> int:
         """Seal one task. Gives 0 when it must wait or somebody else did it."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Steps start, asks go out, answers come in."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from cases import domain, events, store
 from cases.domain import Case, Need, Step, Subject
 from cases.errors import PersonUnknown
 from cases.service.papers import Papers, PartyKeyMissing, Writer
-from cases.service.parts import WORK_CHANNEL, Parts
+from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from cases.service.planning import Question, Unaskable, alias_uses, plan, wanted
 from contracts.exchange_bus import EvidenceRequest
 from contracts.http import Exchange
@@ -21,9 +20,7 @@ from kit.errors import Kind, ServiceError
 
 DEFAULT_DAYS = 30
 """Days until a step's deadline where the responsibility list says none."""
-AT_ONCE = 16
-"""Calls to another service that run at the same time."""
-_PASSING_KINDS = frozenset({Kind.UNAVAILABLE, Kind.THROTTLED, Kind.UNAUTHENTICATED})
+_PASSING_KINDS = frozenset({Kind.UNAVAILABLE, Kind.THROTTLED, Kind.UNAUTHENTICATED, Kind.BAD_UPSTREAM})
 _PASSING_CODES = frozenset({"REQUEST_STILL_RUNNING", "DEADLINE_EXCEEDED"})
 
 EVIDENCE_ENDS = {"answered": "answered", "refused": "refused", "expired": "refused", "withdrawn": "refused"}
@@ -34,22 +31,19 @@ class Gathering:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._cases = Turns[str](lambda case_id: case_id)
+        self._asks = Turns[Need](lambda need: need.ask_id)
 
     async def prepare_steps(self) -> int:
         """Start every step that can start: aliases, then {case proof, asks, receipts} in one commit each.
 
-        Gives how many cases were looked at. Identity away: they wait.
+        Gives how many were started. Identity away, or a party without its key: those cases wait, the others go on.
         """
-        async with self._parts.db.read() as tx:
-            case_ids = await store.steps_to_prepare(tx, AT_ONCE)
-        started = await asyncio.gather(*(self._start_case(case_id) for case_id in case_ids))
-        return sum(started)
+        return await self._cases.all(self._find_cases, self._start_case)
 
     async def send_asks(self) -> int:
         """Hand unsent asks to exchange-bus. Gives how many were taken or refused for good."""
-        async with self._parts.db.read() as tx:
-            needs = await store.unsent_needs(tx, AT_ONCE)
-        return sum(await asyncio.gather(*(self._send(need) for need in needs)))
+        return await self._asks.all(self._find_asks, self._send)
 
     async def on_request_states(self, tx: Transaction, states: Sequence[EvidenceRequest]) -> None:
         """Note how requests ended; a step whose needs are all resolved gets its task. One commit for all."""
@@ -65,21 +59,30 @@ class Gathering:
                 await store.resolve_need(tx, need.ask_id, end, state.request_id, code)
             await make_tasks(tx, case, await store.steps_of_case(tx, case_id))
 
+    async def _find_cases(self, leave: Sequence[str], limit: int) -> list[str]:
+        async with self._parts.db.read() as tx:
+            return await store.steps_to_prepare(tx, leave, limit)
+
+    async def _find_asks(self, leave: Sequence[str], limit: int) -> list[Need]:
+        async with self._parts.db.read() as tx:
+            return await store.unsent_needs(tx, leave, limit)
+
     async def _start_case(self, case_id: str) -> int:
         now = self._parts.clock()
         async with self._parts.db.read() as tx:
+            applicant = await store.applicant_of(tx, case_id)
             steps = await store.steps_of_case(tx, case_id)
             subjects = await store.subjects_of(tx, case_id)
         started = 0
         for step in (s for s in steps if domain.can_start(s, steps)):
             try:
-                started += await self._start(step, subjects, now)
+                started += await self._start(step, applicant, subjects, now)
             except (ServiceError, PartyKeyMissing) as why:
                 if isinstance(why, ServiceError) and not passes(why):
                     raise
         return started
 
-    async def _start(self, step: Step, subjects: Sequence[Subject], now: datetime) -> int:
+    async def _start(self, step: Step, applicant: str, subjects: Sequence[Subject], now: datetime) -> int:
         """Start one step. Gives 0 when somebody else did, or it can't start yet."""
         catalogue = self._parts.catalogue()
         name, _, step_id = step.step.partition("/")
@@ -88,7 +91,7 @@ class Gathering:
         if rule is None:
             return 0
         needs = plan(catalogue, step, wanted(rule, subjects), now.date())
-        book = await self._aliases(step, subjects, needs)
+        book = await self._aliases(step, applicant, subjects, needs)
         responsible = catalogue.responsibility(step.step, step.office, now.date())
         days = responsible.within.get("workingDays", DEFAULT_DAYS) if responsible else DEFAULT_DAYS
         async with self._parts.db.transaction() as tx:
@@ -131,10 +134,9 @@ class Gathering:
             await make_tasks(tx, counted, [begun])
 
     async def _aliases(
-        self, step: Step, subjects: Sequence[Subject], needs: Sequence[Question | Unaskable]
+        self, step: Step, applicant: str, subjects: Sequence[Subject], needs: Sequence[Question | Unaskable]
     ) -> dict[tuple[str, str, str], str]:
         """Give all aliases that the step's papers need; identity is asked once per person, party and use."""
-        applicant = next(s for s in subjects if s.position == 0 and s.name == subjects_owner(subjects))
         issued = [s for issue in step.issues for s in subjects if s.name == issue.to]
         book: dict[tuple[str, str, str], str] = {}
         for person, uses in alias_uses(step, applicant, needs, issued).items():
@@ -182,11 +184,6 @@ def passes(why: ServiceError) -> bool:
     UNAUTHENTICATED passes: our own key may not have reached the other's replica yet.
     """
     return why.kind in _PASSING_KINDS or why.code in _PASSING_CODES
-
-
-def subjects_owner(subjects: Sequence[Subject]) -> str:
-    """Give the name under which the applicant stands: opening writes her first, under the life event's own name."""
-    return next((s.name for s in subjects if s.name == "owner"), subjects[0].name)
 
 
 async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None:

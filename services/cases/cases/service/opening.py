@@ -16,6 +16,10 @@ from contracts.roles import PLATFORM
 from kit.aliases import AliasRefused, open_alias
 from kit.db import Answer, Idem, Transaction
 from kit.errors import FieldError
+from kit.strictjson import dumps
+
+INPUT_BYTES = 64 * 1024
+"""Most bytes of an application's input as JSON: it travels in a task's envelope, which is bounded."""
 
 
 class Opening:
@@ -100,6 +104,8 @@ class Opening:
 
 def _input_errors(life_event: LifeEvent, given: Mapping[str, Any]) -> list[FieldError]:
     fields = {field.id: field for field in life_event.input}
+    if len(dumps(dict(given))) > INPUT_BYTES:
+        return [FieldError("/input", "TOO_LONG")]
     errors = [FieldError(f"/input/{name}", "UNKNOWN_FIELD") for name in given if name not in fields]
     for name, field in fields.items():
         value = given.get(name)

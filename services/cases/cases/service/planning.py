@@ -70,10 +70,10 @@ def _entry(catalogue: Catalogue, step: Step, grant: Grant, on: date) -> Proof | 
 
 
 def alias_uses(
-    step: Step, applicant: Subject, questions: Iterable[Question | Unaskable], issue_subjects: Iterable[Subject]
+    step: Step, applicant: str, questions: Iterable[Question | Unaskable], issue_subjects: Iterable[Subject]
 ) -> Mapping[str, frozenset[tuple[str, str]]]:
-    """Give for each person (pseudonym) the (party, use) pairs that the step's papers need."""
-    uses: dict[str, set[tuple[str, str]]] = {applicant.person: {(step.office, "inbox"), ("platform", "answering")}}
+    """Give for each person (pseudonym) the (party, use) pairs that the step's papers need. applicant: pseudonym."""
+    uses: dict[str, set[tuple[str, str]]] = {applicant: {(step.office, "inbox"), ("platform", "answering")}}
     for question in questions:
         if isinstance(question, Question):
             held = uses.setdefault(question.subject.person, set())

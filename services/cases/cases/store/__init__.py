@@ -3,6 +3,7 @@
 
 from cases.store.aliases import aliases_of, issue_aliases, keep_aliases, keep_issue_aliases
 from cases.store.files import (
+    applicant_of,
     case_of_applicant,
     insert_case,
     insert_subjects,
@@ -30,6 +31,7 @@ from cases.store.steps import (
 
 __all__ = [
     "aliases_of",
+    "applicant_of",
     "case_of_applicant",
     "insert_case",
     "insert_demand",

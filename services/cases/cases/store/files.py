@@ -44,6 +44,12 @@ async def subjects_of(tx: Queries, case_id: str) -> list[Subject]:
     return [Subject(row["name"], row["position"], row["person"]) for row in rows]
 
 
+async def applicant_of(tx: Queries, case_id: str) -> str:
+    """Give the applicant of a case (platform pseudonym)."""
+    found: str = await tx.fetchval("SELECT applicant FROM case_file WHERE case_id = $1", case_id)
+    return found
+
+
 async def lock_case(tx: Queries, case_id: str) -> Case | None:
     """Give a case and keep it locked until the commit: whoever changes a step holds its case."""
     row = await tx.fetchrow(

@@ -44,22 +44,27 @@ async def step_of_task(tx: Queries, task_id: str) -> Step | None:
     return _step(row) if row is not None else None
 
 
-async def steps_to_prepare(tx: Queries, limit: int) -> list[str]:
-    """Give ids of open cases with a step that waits, the oldest first."""
+async def steps_to_prepare(tx: Queries, leave: Sequence[str], limit: int) -> list[str]:
+    """Give ids of open cases with a step that may start, the oldest first. leave: cases that are left out."""
     rows = await tx.fetch(
         """SELECT DISTINCT s.case_id FROM step s JOIN case_file c USING (case_id)
-           WHERE s.state = 'waiting' AND c.state = 'open' ORDER BY s.case_id LIMIT $1""",
+           WHERE s.state = 'waiting' AND c.state = 'open' AND s.case_id <> ALL($1::uuid[])
+             AND NOT EXISTS (SELECT 1 FROM step p WHERE p.case_id = s.case_id AND p.state <> 'done'
+                             AND split_part(p.step, '/', 2) = ANY(s.after_steps))
+           ORDER BY s.case_id LIMIT $2""",
+        leave,
         limit,
     )
     return [str(row["case_id"]) for row in rows]
 
 
-async def steps_to_seal(tx: Queries, limit: int) -> list[Step]:
-    """Give steps whose task isn't sealed yet, the oldest first."""
+async def steps_to_seal(tx: Queries, leave: Sequence[str], limit: int) -> list[Step]:
+    """Give steps whose task isn't sealed yet, the oldest first. leave: steps that are left out."""
     rows = await tx.fetch(
         """SELECT step_id, case_id, step, office, service, mode, after_steps, issues, state, needs_count, deadline,
              case_proof, task_id, task_exchange_id, certificate_id, code
-           FROM step WHERE state = 'ready' ORDER BY task_id LIMIT $1""",
+           FROM step WHERE state = 'ready' AND step_id <> ALL($1::uuid[]) ORDER BY task_id LIMIT $2""",
+        leave,
         limit,
     )
     return [_step(row) for row in rows]
@@ -98,12 +103,13 @@ async def insert_needs(tx: Queries, needs: Sequence[Need]) -> None:
     )  # fmt: skip
 
 
-async def unsent_needs(tx: Queries, limit: int) -> list[Need]:
-    """Give asks that exchange-bus doesn't have yet, the oldest first."""
+async def unsent_needs(tx: Queries, leave: Sequence[str], limit: int) -> list[Need]:
+    """Give asks that exchange-bus doesn't have yet, the oldest first. leave: asks that are left out."""
     rows = await tx.fetch(
         """SELECT ask_id, step_id, position, type, subject_name, subject_position, proves, exchange_id, salt, body,
              state, request_id, code
-           FROM need WHERE state = 'unsent' ORDER BY ask_id LIMIT $1""",
+           FROM need WHERE state = 'unsent' AND ask_id <> ALL($1::uuid[]) ORDER BY ask_id LIMIT $2""",
+        leave,
         limit,
     )
     return [_need(row) for row in rows]

@@ -17,6 +17,9 @@ from kit import deadline
 from kit.errors import ServiceError
 from kit.http import HttpAnswer
 
+OUTCOME_S = 0.25
+"""What is kept of a caller's time for the receipt of how it went: a call that ran out of time has one too."""
+
 
 @dataclass(frozen=True)
 class Door:
@@ -40,7 +43,7 @@ class Door:
         callee = self.authorize.callee(route, who)
         if route.receipt == "exchange" and errand is not None:
             return route, await self._exchange(asked, callee, who, errand, exchange)
-        answer = await self.forward(asked, callee, who, exchange)
+        answer = await self.forward(asked, callee, who, exchange, keep_s=OUTCOME_S if route.receipt == "view" else 0.0)
         if route.receipt == "view":
             await self.receipts.view(who, route, exchange, answer)
         return route, answer
@@ -57,7 +60,7 @@ class Door:
     ) -> HttpAnswer:
         await self.receipts.pending(asked, who, errand, exchange, deadline.within(60.0))
         try:
-            answer = await self.forward(asked, callee, who, exchange)
+            answer = await self.forward(asked, callee, who, exchange, keep_s=OUTCOME_S)
         except ServiceError as why:
             failed = HttpAnswer(503, [], b'{"code":"%s"}' % why.code.encode())
             await self.receipts.outcome(asked, who, errand, exchange, failed)

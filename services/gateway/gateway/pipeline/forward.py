@@ -25,9 +25,17 @@ class Forward:
         self._hops = hops
         self._longest_s = longest_s
 
-    async def __call__(self, asked: Asked, system: str, who: Principal | None, exchange: Exchange | None) -> HttpAnswer:
-        """Give the answer, whatever its status. Raises UpstreamUnavailable (503)."""
+    async def __call__(
+        self, asked: Asked, system: str, who: Principal | None, exchange: Exchange | None, *, keep_s: float = 0.0
+    ) -> HttpAnswer:
+        """Give the answer, whatever its status. keep_s: what must be left of the caller's time afterwards.
+
+        Raises UpstreamUnavailable (503).
+        """
         allowed_s = deadline.within(self._longest_s)
+        if (left_s := deadline.remaining_s()) is not None:
+            allowed_s = min(allowed_s, left_s - min(keep_s, left_s / 4))
+        allowed_s = max(allowed_s, 0.0)
         dropped = _NOT_FORWARDED if who is not None else _NOT_FORWARDED - _PUBLIC_KEEPS
         headers = [(name, value) for name, value in asked.headers if name not in dropped]
         headers += self._own(system, who, exchange, allowed_s)

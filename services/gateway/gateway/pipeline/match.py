@@ -44,6 +44,8 @@ class RouteTable:
 
 def check_query(query: bytes, declared: Iterable[str]) -> dict[str, Any]:
     """Read a query whose names are all declared and stated once. Raises InvalidRequest."""
+    if any(not 0x21 <= byte <= 0x7E for byte in query):  # RFC 3986: whatever else is meant comes escaped
+        raise InvalidRequest("The query has characters that must be escaped")
     known, found, errors = frozenset(declared), {}, []
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:

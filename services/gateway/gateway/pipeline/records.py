@@ -4,6 +4,7 @@
 Public, and nothing to trust: each record carries its signature, or its digest stands in a signed release.
 """
 
+import re
 from collections.abc import Mapping
 
 from contracts import topics
@@ -16,6 +17,7 @@ from kit.replica import Replica
 PREFIX = "/v1/records/"
 TOPICS = (topics.CATALOGUE_ENTRY, topics.OFFICE, topics.SYSTEM)
 PAGE = 1000
+_NUMBER = re.compile(r"-1|[0-9]{1,19}", re.ASCII)
 
 
 class RecordsDoor:
@@ -46,6 +48,6 @@ def _number(given: Mapping[str, str], name: str, default: int, largest: int) -> 
     text = given.get(name)
     if text is None:
         return default
-    if not text.lstrip("-").isdecimal() or not text.isascii() or not -1 <= int(text) <= largest:
+    if not _NUMBER.fullmatch(text) or not -1 <= int(text) <= largest:
         raise InvalidRequest([FieldError(name, "NOT_A_NUMBER_IN_RANGE", where="query")])
     return int(text)

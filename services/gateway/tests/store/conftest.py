@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A gateway with its edge and a real database; in place of the services behind it, a double that notes what it got."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -65,12 +66,16 @@ class Behind:
         self.got: list[tuple[str, str, str, dict[bytes, bytes], bytes]] = []
         self.answer = HttpAnswer(200, [(b"content-type", b"application/json")], b'{"ok":true}')
         self.away = False
+        self.silent = False
 
     async def forward(
         self, name: str, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes, timeout_s: float
     ) -> HttpAnswer:
         self.got.append((name, method, target, dict(headers), body))
         if self.away:
+            raise UpstreamUnavailable
+        if self.silent:
+            await asyncio.sleep(timeout_s)
             raise UpstreamUnavailable
         return self.answer
 

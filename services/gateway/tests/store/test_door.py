@@ -155,3 +155,20 @@ async def test_no_receipt_no_data(house: House) -> None:
 
 async def test_records_of_an_unknown_topic_are_not_found(house: House) -> None:
     assert (await house.ask("GET", "/v1/records/cases.case.v1")).status_code == 404
+
+
+@pytest.mark.parametrize("segment", ["a%3Fx=1", "a%20b", "%C3%A9", "a%23b"])
+async def test_a_path_goes_on_as_it_was_sent(house: House, segment: str) -> None:
+    path = f"/v1/certificates/{segment}"
+    context = {"tongban_purpose": "own-register", "tongban_legal_basis": "law"}
+    answer = await house.ask("GET", path, token=house.token(aud="certificates-1"), **context)
+    assert answer.status_code == 200
+    assert [target for _, _, target, *_ in house.behind.got] == [path]
+
+
+async def test_a_call_that_runs_out_of_time_has_its_outcome_written_down_too(house: House) -> None:
+    house.behind.silent = True
+    context = {"tongban_purpose": "staff-health-check", "tongban_legal_basis": "law", "tongban_deadline": "700"}
+    answer = await house.ask("POST", ASK, body=BODY, idempotency_key="k", **context)
+    assert answer.status_code in (503, 504)
+    assert [leaf["decision"] for leaf in await house.receipts()] == ["pending", "refused"]

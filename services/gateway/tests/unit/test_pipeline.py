@@ -11,6 +11,7 @@ from gateway.errors import PurposeMissing
 from gateway.pipeline.errand import errand_of
 from gateway.pipeline.match import RouteTable
 from gateway.pipeline.receipt import outcome_of
+from gateway.pipeline.records import PREFIX, TOPICS, RecordsDoor
 from kit.errors import InvalidRequest, MethodNotAllowed, NotFound
 from kit.http import HttpAnswer
 
@@ -40,7 +41,7 @@ def test_another_method_names_the_ones_that_the_path_has() -> None:
     assert refused.value.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("query", [b"surprise=1", b"limit=1&limit=2", b"LIMIT=1"])
+@pytest.mark.parametrize("query", [b"surprise=1", b"limit=1&limit=2", b"LIMIT=1", b"limit=\xc3\xa9", b"limit=1 "])
 def test_an_undeclared_or_repeated_parameter_is_refused(query: bytes) -> None:
     with pytest.raises(InvalidRequest):
         TABLE.match(asked("GET", "/v1/inbox", query))
@@ -85,3 +86,20 @@ def test_a_citizens_look_has_the_routes_own_purpose() -> None:
 )
 def test_the_outcome_is_read_from_the_answer(status: int, body: bytes, expected: tuple[str, str | None]) -> None:
     assert outcome_of(HttpAnswer(status, [], body)) == expected
+
+
+class Empty:
+    """A replica that holds nothing yet."""
+
+    ready = True
+
+    def items(self) -> dict[str, object]:
+        return {}
+
+
+@pytest.mark.parametrize("after", ["--5", "-2", "", "1e3", "9" * 5000, "%C2%B2", "+1"])
+def test_a_place_in_the_records_is_a_plain_number(after: str) -> None:
+    door = RecordsDoor(dict.fromkeys(TOPICS, Empty()))  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest):
+        door.answer(PREFIX + TOPICS[0], f"after={after}".encode())
+    assert door.answer(PREFIX + TOPICS[0], b"after=-1&limit=5").complete

@@ -38,6 +38,8 @@ def test_a_form_is_read_with_its_escapes() -> None:
         b"{}",
         b"\xff=1",
         b"a=%FF",
+        b"audience=%00",
+        b"scope=a%0Ab",
         b"&".join(b"a%d=1" % number for number in range(21)),
     ],
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The ledger on a real PostgreSQL: what is kept, what is shown, what is named as missing."""
 
+import base64
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -151,9 +152,11 @@ async def test_pages_go_on_where_the_last_one_ended(house: House) -> None:
     assert seen == [v.leaf.receipt_id for v in reversed(views)]
 
 
-async def test_a_cursor_of_our_own_making_only(house: House) -> None:
-    with pytest.raises(CursorInvalid):
-        await house.ledger.access_view(PERSON, after="bm90LW91cnM", limit=2)
+@pytest.mark.parametrize("text", ["not-ours", "[1e300, 1]", '[1, "x"]', '[1, "a\\u0000"]', "[1, 1]", "[Infinity, 1]", "é"])
+async def test_a_cursor_of_our_own_making_only(house: House, text: str) -> None:
+    for after in (text, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")):
+        with pytest.raises(CursorInvalid):
+            await house.ledger.access_view(PERSON, after=after, limit=2)
 
 
 async def test_a_changed_leaf_is_refused_whole(house: House) -> None:

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts import signing, topics
@@ -63,6 +62,12 @@ ROLES = {
 def pseudonym(party: str, person: str) -> str:
     """What *party* calls *person*."""
     return b64u(sha256(f"{party}:{person}".encode()).digest())
+
+
+Client = Any
+"""The test client of kit.http; only kit may name the library behind it."""
+Answered = Any
+"""What that client gives."""
 
 
 class Table:
@@ -141,7 +146,7 @@ class House:
         self.topics_made += offices
 
     # -------------------------------------------------------------------------------------------- callers
-    def client(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    def client(self) -> AbstractAsyncContextManager[Client]:
         """Give a client of the API."""
         return asgi_client(build_api(self.settings, self.uses, self.registry, self.trust, self._clock))
 
@@ -200,7 +205,7 @@ class House:
         }  # fmt: skip
         return {name: value for name, value in wish.items() if value is not None}
 
-    async def asked(self, client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
+    async def asked(self, client: Client, **more: Any) -> dict[str, Any]:
         """Have market regulation ask, and expect 202."""
         headers = self.office(idempotency_key=str(uuid7()), tongban_exchange=Exchange.new().header())
         answer = await client.post("/v1/evidence-requests", json=self.ask(**more), headers=headers)

@@ -5,7 +5,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts import topics
@@ -16,14 +15,12 @@ from contracts.ids import uuid7
 from kit import aliases
 from kit.receipts import body_hash
 
-from .conftest import HEALTH, LAND, MARKET, RELEASE, STEP, TAX, House
+from .conftest import HEALTH, LAND, MARKET, RELEASE, STEP, TAX, Answered, Client, House
 
 PATH = "/v1/evidence-requests"
 
 
-async def post(
-    client: httpx.AsyncClient, house: House, wish: dict[str, Any], *, key: str = "", **more: str
-) -> httpx.Response:
+async def post(client: Client, house: House, wish: dict[str, Any], *, key: str = "", **more: str) -> Answered:
     headers = house.office(idempotency_key=key or str(uuid7()), tongban_exchange=Exchange.new().header(), **more)
     return await client.post(PATH, json=wish, headers=headers)
 
@@ -232,7 +229,7 @@ async def test_missing_and_foreign_requests_look_alike(house: House) -> None:
     assert foreign.json()["code"] == missing.json()["code"]
 
 
-async def _ask_and_answer(house: House, code: str | None) -> httpx.Response:
+async def _ask_and_answer(house: House, code: str | None) -> Answered:
     async with house.client() as client:
         asking = asyncio.create_task(post(client, house, house.ask(), prefer="wait=8"))
         await house.sent_to(LAND)

@@ -3,17 +3,15 @@
 
 from typing import Any
 
-import httpx
-
 from contracts.http import Exchange
 from contracts.ids import uuid7
 
-from .conftest import LAND, MARKET, RELEASE, STEP, House
+from .conftest import LAND, MARKET, RELEASE, STEP, Answered, Client, House
 
 PATH = "/v1/proof-demands"
 
 
-async def demand(client: httpx.AsyncClient, house: House, *, key: str = "", **more: Any) -> httpx.Response:
+async def demand(client: Client, house: House, *, key: str = "", **more: Any) -> Answered:
     wish = {"askedBy": MARKET, "service": "food-licence", "step": STEP, "proves": "premises-right", **more}
     headers = house.service(idempotency_key=key or str(uuid7()), tongban_exchange=Exchange.new().header())
     return await client.post(PATH, json=wish, headers=headers)

@@ -4,7 +4,6 @@
 import asyncio
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts import topics
@@ -12,21 +11,19 @@ from contracts.ids import uuid7
 from kit import envelopes
 from kit.errors import Unavailable
 
-from .conftest import HEALTH, MARKET, TAX, House
+from .conftest import HEALTH, MARKET, TAX, Client, House
 
 INBOX, ACKS = "/v1/inbox", "/v1/inbox/acknowledgements"
 
 
-async def pull(
-    client: httpx.AsyncClient, house: House, system: str = "licensing", **query: int
-) -> list[dict[str, Any]]:
+async def pull(client: Client, house: House, system: str = "licensing", **query: int) -> list[dict[str, Any]]:
     answer = await client.get(INBOX, params=query, headers=house.office(system))
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["deliveries"]
     return found
 
 
-async def acknowledge(client: httpx.AsyncClient, house: House, ids: list[str], system: str = "licensing") -> int:
+async def acknowledge(client: Client, house: House, ids: list[str], system: str = "licensing") -> int:
     answer = await client.post(ACKS, json={"deliveryIds": ids}, headers=house.office(system))
     assert answer.status_code == 200, answer.text
     count: int = answer.json()["acknowledged"]

@@ -4,21 +4,18 @@
 import copy
 from typing import Any
 
-import httpx
 import pytest
 
 from contracts import topics
 from contracts.ids import uuid7
 from kit.catalogue import CatalogueReplica, read_manifest
 
-from .conftest import HEALTH, House, Table
+from .conftest import HEALTH, Answered, Client, House, Table
 
 PATH = "/v1/catalogue/releases"
 
 
-async def publish(
-    client: httpx.AsyncClient, house: House, entries: list[dict[str, Any]], key: str = ""
-) -> httpx.Response:
+async def publish(client: Client, house: House, entries: list[dict[str, Any]], key: str = "") -> Answered:
     headers = house.service("bootstrap", idempotency_key=key or str(uuid7()))
     return await client.post(PATH, json={"entries": entries}, headers=headers)
 
