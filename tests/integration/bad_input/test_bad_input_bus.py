@@ -4,6 +4,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from random import randrange
 from typing import Any
 from uuid import uuid4
 
@@ -243,13 +244,30 @@ async def test_receipts_that_nobody_signed_are_not_kept(scene: Scene, producer: 
     assert after["n"] == before["n"]
 
 
-async def test_a_forged_record_makes_nobody_an_office(scene: Scene, producer: BatchProducer) -> None:
-    """Keys are records under the registry's key; whoever may write to the topic can't name one."""
-    key = STRANGER.public.jwk()
-    claims = b'{"systemId":"tax-office","kid":"%s"}' % key["kid"].encode()
-    put = Put(topics.SYSTEM, "identity.system.registered.v1", claims, "ghost", "tax-office", keyseq=999)
-    await producer.send([put.outgoing()])
+FORGED_RECORDS = {
+    "a key of the forger's": b'{"systemId":"tax-office","kid":"%s"}' % STRANGER.kid.encode(),
+    "nothing, to take it away": None,
+}
+
+
+@pytest.mark.parametrize("name", FORGED_RECORDS)
+async def test_a_forged_record_of_a_system_says(scene: Scene, producer: BatchProducer, name: str) -> None:
+    """Whoever may write to the topic names no key and takes none away: records count by the registry's signature."""
+    event = "identity.system.registered.v1"
+    forged = Put(topics.SYSTEM, event, FORGED_RECORDS[name], "ghost", "tax-office", keyseq=randrange(1, 2**40))
+    await producer.send([forged.outgoing()])
+
+    async def refused() -> bool:
+        logs = scene.stack.logs("gateway")
+        return logs.count("replica_refused") > before
+
+    before = scene.stack.logs("gateway").count("replica_refused")
+    again = replace(forged, id=str(uuid7()), keyseq=forged.keyseq + 1)
+    await producer.send([again.outgoing()])
+    await until(refused, "the gateway to refuse the record")
     await scene.unharmed()
+    tax = await scene.world.office("tax-office")  # with records that it fetches anew
+    assert len(await tax.fetch(limit=1)) <= 1
     assert (await scene.knock(scene.inbox())).status == 200
 
 

@@ -44,7 +44,8 @@ BODIES: dict[str, tuple[Make, str]] = {
     "a field that the type lacks": (lambda s: s.attest().saying("/claims/colour", MARK), "INVALID_REQUEST"),
     "a claim that is no code": (lambda s: s.attest().saying("/claims/result", f"{MARK}; --"), "INVALID_REQUEST"),
     "a claim that is no text": (lambda s: s.attest().saying("/claims/result", {"a": MARK}), "INVALID_REQUEST"),
-    "a control character": (lambda s: s.attest().saying("/claims/holder", f"{MARK}\u0000"), "INVALID_REQUEST"),
+    "a NUL in a text": (lambda s: s.attest().saying("/claims/holder", f"{MARK}\u0000"), "INVALID_JSON"),
+    "a control character": (lambda s: s.attest().saying("/claims/holder", f"{MARK}\u0007"), "INVALID_REQUEST"),
     "a text of 100,000 characters": (lambda s: s.attest().saying("/claims/holder", "x" * 100_000), "INVALID_REQUEST"),
     "a validity that ends before it begins": (
         lambda s: s.attest().saying("/validTo", "2026-01-01"),
@@ -175,6 +176,7 @@ def _head(*lines: str, method: str = "POST", target: str = "/v1/certificates", v
 
 
 JSON = "content-type: application/json"
+IN_CHUNKS = "a body over the cap, in chunks"
 FRAMES: dict[str, tuple[bytes, int, str]] = {
     "both lengths stated": (
         _head("host: HOST", JSON, "content-length: 4", "transfer-encoding: chunked") + b"0\r\n\r\n",
@@ -210,7 +212,7 @@ FRAMES: dict[str, tuple[bytes, int, str]] = {
     "a header of 70 KB": (_head("host: HOST", "x-a: " + "y" * 70_000, method="GET"), 431, "HEADER_TOO_LARGE"),
     "100 headers": (_head("host: HOST", *[f"x-{n}: 1" for n in range(100)], method="GET"), 431, "HEADER_TOO_LARGE"),
     "a body of 20 MB, announced": (_head("host: HOST", JSON, "content-length: 20000000"), 413, "BODY_TOO_LARGE"),
-    "a body over the cap, in chunks": (
+    IN_CHUNKS: (
         _head("host: HOST", JSON, "transfer-encoding: chunked") + b"200000\r\n",
         413,
         "BODY_TOO_LARGE",
@@ -228,7 +230,8 @@ DOORS = ("gateway", "identity", "exchange-bus", "certificates-1", "cases", "ledg
 async def test_every_door_reads_the_ends_of_messages_alike(scene: Scene, name: str) -> None:
     """One answer, then the end of the connection: what follows isn't taken for a second message."""
     message, status, code = FRAMES[name]
-    for door in DOORS:
+    # A service that has no such route says so before it has read a body that comes in chunks.
+    for door in DOORS if name != IN_CHUNKS else ("gateway", "certificates-1"):
         url = scene.stack.url(door)
         host = urlsplit(url).netloc.encode()
         smuggled = _head("host: HOST", method="GET", target="/v1/inbox") if status == 400 else b""
