@@ -106,5 +106,5 @@ doctor: setup ## is this machine fit, and what is missing
 demo: setup ## a life event from application to licence, to watch (EVENT=... picks one)
 	$(STACK) demo $(EVENT)
 
-demo-check: setup ## the same demo, checked: fails if a promise is broken
+demo-check: setup ## recompute what the last demo claimed; exits 1 on a difference
 	$(STACK) demo-check $(EVENT)

@@ -6,7 +6,6 @@ the tables of six services, and every record on every topic, as bytes.
 """
 
 import asyncio
-import importlib
 import json
 from collections import Counter
 from contextlib import aclosing
@@ -26,12 +25,6 @@ from local_stack.table import DEPLOYMENTS, OFFICE_SYSTEMS
 
 PATIENCE_S = 20.0
 OWNER_LIST, EMPLOYEE_LIST = (f"receipts in the list of {who}, all verified" for who in ("shop-owner", "cook"))
-
-
-def main(event: str | None = None) -> int:
-    """Run the demo, which ends with this check; gives the exit code."""
-    code: int = importlib.import_module("local_stack.demo").main(event)
-    return code
 
 
 async def check(where: Target, told: Told) -> list[str]:

@@ -42,6 +42,11 @@ class Target:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def told(self) -> Path:
+        """The file with the last demo's claims."""
+        return self.layout.run / "demo" / "told.json"
+
     def dsn(self, system: str) -> str:
         """Address of a deployment's database, as its own role, with the password: never log it."""
         name = DEPLOYMENTS[system].database
