@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from inspect import iscoroutinefunction
 from types import UnionType
 from typing import Annotated, Any, Final, Protocol, Union, get_args, get_origin
 from uuid import UUID
@@ -70,6 +71,8 @@ class StrictRoute(APIRoute):
             raise TypeError(f"{self.path}: a body is one model")
         if any(dependency.body_params for dependency in self.dependant.dependencies):
             raise TypeError(f"{self.path}: only the route itself reads the body")
+        if not all(iscoroutinefunction(dependency.call) for dependency in self.dependant.dependencies):
+            raise TypeError(f"{self.path}: a dependency is async, or each request pays for a thread")
         fields[:] = [_StrictBody(one.field_info, one.name, one.mode, one.config) for one in fields]
         handler = super().get_route_handler()
         names, many = _query_names(self)
@@ -167,7 +170,7 @@ def create_api(
     return EdgeMiddleware(app, service=service or settings.system, version=version, rules=rules)
 
 
-def client_key(request: Request) -> str:
+async def client_key(request: Request) -> str:
     """Give the Idempotency-Key: 1 to 255 visible ASCII characters.
 
     Raises KeyMissing (`IDEMPOTENCY_KEY_MISSING`) and InvalidKey (`IDEMPOTENCY_KEY_INVALID`).
@@ -180,7 +183,7 @@ def client_key(request: Request) -> str:
     return values[0]
 
 
-def exchange_of(request: Request) -> Exchange | None:
+async def exchange_of(request: Request) -> Exchange | None:
     """Give the exchange that this call belongs to, None outside any. Believed only beside a hop or an assertion.
 
     Raises InvalidRequest (`INVALID_REQUEST`) for a malformed header.

@@ -34,7 +34,8 @@ STANDBY_S: Final = 1.0
 REVIVE_S: Final = 5.0
 CONTENT_TYPE: Final = ("content-type", b"application/json")
 
-_CLAIM: Final = """SELECT o.id, o.event_id, o.khash, o.topic, o.key, o.keyseq, o.type, o.headers, o.payload
+_CLAIM: Final = """SELECT o.id, o.event_id, o.khash, o.topic, o.key, o.keyseq, o.type, o.headers, o.payload,
+  (SELECT true FROM outbox_todo d WHERE d.lane = $1 AND d.dead_at IS NOT NULL LIMIT 1) AS some_dead
 FROM (SELECT id, created_at FROM outbox_todo WHERE lane = $1 AND dead_at IS NULL ORDER BY id LIMIT $2) t
 JOIN outbox o ON o.id = t.id AND o.created_at = t.created_at ORDER BY o.id"""
 
@@ -156,7 +157,7 @@ class _Lane:
             rows = await session.fetch(_CLAIM, self._lane, ROWS)
         if not rows:
             return 0
-        rows, held = await self._without_dead_keys(session, rows)
+        rows, held = await self._without_dead_keys(session, rows) if rows[0]["some_dead"] else (rows, 0)
         sent = await producer.send([self._outgoing(row) for row in rows])
         crash.point("relay.after_ack")
         if sent.refused:

@@ -54,7 +54,7 @@ class _Table(Generic[T]):
             self.values.pop(record.key, None)
             self.raws.pop(record.key, None)
         else:
-            value = self._parsed(record) if record.data is not None else None
+            value = self._parsed(record)
             if value is None:
                 self.refused.add(record.key)
                 return None
@@ -64,6 +64,9 @@ class _Table(Generic[T]):
         return record.key
 
     def _parsed(self, record: Record) -> T | None:
+        if record.data is None:
+            log.warning("replica_refused", topic=self._topic, offset=record.offset, reason="TOMBSTONE")
+            return None
         try:
             return self._parse(record)
         except Exception as why:  # noqa: BLE001 - whatever a forged record does to its reader, the former value stays

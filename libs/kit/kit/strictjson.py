@@ -23,7 +23,9 @@ MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53 - 1  # RFC 7493, section 2.2: what every reader keeps exactly
 
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an even number of backslashes before it: an escape, not a text about one
+_NUL = re.compile(
+    rb"(?<!\\)(?:\\\\)*\\u0000"
+)  # an even number of backslashes before it: an escape, not a text about one
 _LONG_NUMBER = re.compile(rb"\d{16}")
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Topics that exchange-bus hears: envelopes to deliver, holdings for the directory, cases that were closed."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -96,7 +97,11 @@ class Holdings:
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
         """Read each record: a Holding, an Erased, or Bad."""
         _need_keys(self._registry)
-        return [self._read(record) for record in records]
+        items: list[object] = []
+        for record in records:
+            items.append(self._read(record))
+            await asyncio.sleep(0)  # opening aliases takes its time: heartbeats and probes come first
+        return items
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
         """Keep them."""

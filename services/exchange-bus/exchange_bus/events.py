@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Events, receipts and resources of exchange-bus, built from domain objects."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -116,6 +117,14 @@ def gate_refused(
         salt=exchange.salt,
         deadline=body.deadline,
     )
+
+
+def gate_repeated(
+    asker: Asker, body: AskEvidence, raw: bytes, exchange: Exchange, subject: Subject | None
+) -> ReceiptDraft:
+    """Receipt of a call that only repeats an earlier one: an exchange of its own, in which nothing is asked anew."""
+    repeated = gate_refused(asker, body, raw, exchange, subject, "")
+    return replace(repeated, decision="empty", code=None)
 
 
 def gate_pending(

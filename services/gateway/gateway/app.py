@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The only place where the parts of the gateway meet. Nothing is built at import."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from contracts import topics
 from contracts.routes import ROUTES
 from gateway.api import DataPlane
 from gateway.pipeline import (
@@ -28,7 +30,7 @@ from kit.outbox import Relay, Upkeep
 from kit.process import Part, Running
 from kit.readiness import watch
 from kit.receipts import ReceiptSigner
-from kit.registry import Registry
+from kit.registry import Registry, office_parser, system_parser
 from kit.replica import Replica
 from kit.tokens import HopSigner
 from kit.trust import Trust
@@ -50,7 +52,7 @@ class App:
         key = PrivateKey.from_jwk(s.jwk("sig.jwk"))
         signer = ReceiptSigner(s.system, s.operator, s.instance, key, registry.ledger_key, system_clock)
         db = await stack.enter_async_context(open_db(s, signer=signer, clock=system_clock))
-        replicas = {topic: Replica(s.kafka_bootstrap_servers, topic, _whole) for topic in TOPICS}
+        replicas = _replicas(s.kafka_bootstrap_servers, trust)
         proofs = UsedProofs(db, system_clock)
         parts: dict[str, Part] = {"registry": registry.run}
         app = None
@@ -81,8 +83,26 @@ class App:
         )
 
 
-def _whole(record: Record) -> Record | None:
-    return record if record.data is not None else None
+def _replicas(bootstrap: str, trust: Trust) -> dict[str, Replica[Record]]:
+    """Keep records as they came, to be handed out.
+
+    Where each is signed by itself, a forged one never takes the place of a good one; entries of the catalogue are held
+    against a signed release by whoever reads them.
+    """
+    readers: dict[str, Callable[[Record], object]] = {
+        topics.SYSTEM: system_parser(trust.registry, system_clock),
+        topics.OFFICE: office_parser(trust.registry, system_clock),
+    }
+    return {
+        topic: Replica(bootstrap, topic, _whole(readers.get(topic)), forgets=topic not in readers) for topic in TOPICS
+    }
+
+
+def _whole(read: Callable[[Record], object] | None) -> Callable[[Record], Record | None]:
+    def parse(record: Record) -> Record | None:
+        return record if read is None or read(record) is not None else None
+
+    return parse
 
 
 def build(settings: Settings) -> App:

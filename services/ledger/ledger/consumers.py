@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`receipts.receipt.v1` -> the ledger. A receipt counts only with its writer's good signature."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import ValidationError
@@ -40,7 +41,11 @@ class ReceiptsHandler:
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
         """Read each record: a list of receipts, or Bad with the reason."""
-        return [self._read(record) for record in records]
+        items: list[object] = []
+        for record in records:
+            items.append(self._read(record))
+            await asyncio.sleep(0)  # a full record takes its time: heartbeats and probes come first
+        return items
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
         """Keep all receipts of the batch."""

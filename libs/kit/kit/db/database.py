@@ -170,9 +170,13 @@ class Database:
         return self._side.epoch
 
     async def session(self) -> Any:
-        """Open a connection of one's own, for session locks. The caller closes it. Raises Unavailable."""
+        """Open a connection of one's own, for session locks. The caller closes it. Raises Unavailable.
+
+        Its commits don't wait for the disk, so a crash of the server may undo the last ones: for work that is done
+        again then, and takes effect once all the same.
+        """
         with translated():
-            return await connect(self._settings, "session")
+            return await connect(self._settings, "session", durable=False)
 
     async def check(self) -> None:
         """Ask the database for a sign of life. Raises Unavailable."""
@@ -212,14 +216,18 @@ class Database:
             callback()
 
 
-async def connect(settings: DatabaseSettings, label: str, **options: Any) -> Any:
-    """Open one connection with our settings of the server. label: shows in pg_stat_activity."""
+async def connect(settings: DatabaseSettings, label: str, *, durable: bool = True, **options: Any) -> Any:
+    """Open one connection with our settings of the server. label: shows in pg_stat_activity.
+
+    durable: False lets its commits return before they are on disk.
+    """
+    own = {} if durable else {"synchronous_commit": "off"}
     return await asyncpg.connect(
         settings.database_url,
         password=_password(settings),
         timeout=CONNECT_S,
         command_timeout=COMMAND_S,
-        server_settings={**SERVER_SETTINGS, "application_name": f"{settings.source}:{label}:{os.getpid()}"[:63]},
+        server_settings={**SERVER_SETTINGS, **own, "application_name": f"{settings.source}:{label}:{os.getpid()}"[:63]},
         **options,
     )
 
@@ -258,7 +266,8 @@ async def open_db(
             settings, "pool", connection_class=PooledConnection, record_class=options["record_class"]
         ),
     )
-    side = Side(lambda: connect(settings, "side"))
+    # Hints and locks only: a NOTIFY has a commit too, and nobody needs to find it after a crash.
+    side = Side(lambda: connect(settings, "side", durable=False))
     pump = asyncio.create_task(side.run(), name="kit.db.side")
     try:
         yield Database(pool, side, settings, signer=signer, clock=clock, lanes=lanes)

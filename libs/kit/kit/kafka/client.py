@@ -38,9 +38,17 @@ class Raw:
 
 @contextmanager
 def kafka_errors() -> Iterator[None]:
-    """Turn whatever the client raises into KafkaAway. Time-outs mean *unknown*, and nobody here treats them as no."""
+    """Turn whatever the client raises into KafkaAway. Time-outs mean *unknown*, and nobody here treats them as no.
+
+    The client also lets cancellations of its own tasks out, when its connection is lost in the wrong moment. To us they
+    would look like our own end: the task would be gone without a word, and a TaskGroup takes that for a good end.
+    """
     try:
         yield
+    except asyncio.CancelledError as why:
+        if _meant_for_us():
+            raise
+        raise KafkaAway(type(why).__name__) from why
     except (KafkaError, ConsumerStoppedError, OSError, TimeoutError, AssertionError) as why:
         raise KafkaAway(type(why).__name__) from why
 
@@ -50,5 +58,14 @@ async def bounded_stop(stopping: Awaitable[None]) -> None:
     try:
         async with asyncio.timeout(STOP_S):
             await stopping
+    except asyncio.CancelledError:
+        if _meant_for_us():
+            raise
     except Exception:  # noqa: BLE001, S110 - we are getting rid of it; how it dies doesn't matter
         pass
+
+
+def _meant_for_us() -> bool:
+    """Tell whether this task was asked to end, or only met a cancellation of the client's own."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0

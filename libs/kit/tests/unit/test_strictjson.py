@@ -2,13 +2,10 @@
 """What the strict JSON reader takes and what it refuses (attack list A42-A46)."""
 
 import json
+from functools import partial
 
 import pytest
-from functools import partial
-
 from hypothesis import given
-from functools import partial
-
 from hypothesis import strategies as st
 
 from kit import strictjson

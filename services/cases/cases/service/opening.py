@@ -135,9 +135,11 @@ def _uploads(life_event: LifeEvent, given: Mapping[str, Any]) -> int:
 
 def _steps(case: Case, life_event: LifeEvent) -> list[Step]:
     """Lay out the steps, one for each office of a step; ids keep the life event's order."""
+    laid = [(step, office) for step in life_event.steps for office in step.tasks]
+    ids = sorted(str(uuid7()) for _ in laid)  # those of one millisecond come in any order
     return [
         Step(
-            step_id=str(uuid7()),
+            step_id=step_id,
             case_id=case.case_id,
             step=f"{life_event.id}/{step.id}",
             office=office,
@@ -146,8 +148,7 @@ def _steps(case: Case, life_event: LifeEvent) -> list[Step]:
             after=tuple(step.after),
             issues=tuple(Issue(rule.type, rule.to) for rule in step.issues),
         )
-        for step in life_event.steps
-        for office in step.tasks
+        for step_id, (step, office) in zip(ids, laid, strict=True)
     ]
 
 

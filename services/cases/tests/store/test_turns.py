@@ -48,6 +48,13 @@ async def test_cases_whose_next_step_must_wait_hold_back_no_new_case(house: Hous
     assert (await house.opening.view(OWNER, newest.case_id)).steps[0].state == "gathering"
 
 
+async def test_steps_are_shown_in_the_life_events_order(house: House) -> None:
+    _two_steps(house)
+    for number in range(10):
+        case = await house.opening.view(OWNER, (await house.open(f"k{number}")).case_id)
+        assert [step.step for step in case.steps] == ["food-licence/f1", "food-licence/f2"]
+
+
 async def test_more_asks_than_a_page_all_go_out_at_once(house: House) -> None:
     for number in range(MANY):
         await house.open(f"k{number}")

@@ -31,7 +31,7 @@ from kit.errors import ServiceError, is_passing
 from kit.events import Event
 from kit.jose import PublicKey
 from kit.receipts import Asker, ReceiptBasis, ReceiptDraft, Subject
-from kit.telemetry import get_logger
+from kit.telemetry import fault, get_logger
 
 log = get_logger()
 
@@ -64,6 +64,11 @@ class Sealed:
     grant: EventGrant | None = None
     event_id: UUID | None = None
     envelope: str = ""
+
+    @property
+    def shows_content(self) -> bool:
+        """Whether fields of the certificate go with it."""
+        return self.receipt.fields is not None
 
 
 class NotNow(Exception):
@@ -129,6 +134,7 @@ class Sharing:
         # 4. One commit: what goes leaves the list with its envelopes and receipts.
         if sealed or dropped:
             async with self._db.transaction() as tx:
+                sealed = await self._still_so(tx, sealed, held)
                 await self._send(tx, sealed, dropped)
         await self._postpone(waiting, now)
         return len(sealed) + len(dropped)
@@ -177,6 +183,10 @@ class Sharing:
             except (ServiceError, NotNow) as why:
                 blocked.add(task.stream)
                 waiting[task.id] = why
+            except Exception as why:  # noqa: BLE001 - whatever is wrong with this fact, the others have done nothing
+                log.error("share_not_sealed", **fault(why))  # noqa: TRY400 - a traceback may hold values
+                blocked.add(task.stream)
+                waiting[task.id] = NotNow("SEALING_FAILED")
         return sealed, waiting
 
     # -------------------------------------------------------------------------------------- one fact
@@ -289,6 +299,22 @@ class Sharing:
         return key
 
     # -------------------------------------------------------------------------------------- the commit
+    async def _still_so(
+        self, tx: Transaction, sealed: Sequence[Sealed], held: Mapping[str, Certificate]
+    ) -> list[Sealed]:
+        """Look again, under a lock: content that was taken back while it was sealed stays, with what is behind it."""
+        shown = sorted({(one.task.office, one.task.certificate_id) for one in sealed if one.shows_content})
+        seqs = await store.evidence.hold_still(tx, shown) if shown else {}
+        book, kept, stopped = self._rulebook.book(), list[Sealed](), set[str]()
+        for one in sealed:
+            certificate = held[one.task.certificate_id]
+            changed = one.shows_content and seqs.get(certificate.id) != certificate.event_seq
+            if changed or self._grant(book, certificate, one.task) != one.grant:
+                stopped.add(one.task.stream)
+            if one.task.stream not in stopped:
+                kept.append(one)
+        return kept
+
     async def _send(self, tx: Transaction, sealed: Sequence[Sealed], dropped: Sequence[int]) -> None:
         taken = await store.sharing.take(tx, [*dropped, *(one.task.id for one in sealed)])
         going = [one for one in sealed if one.task.id in taken]  # after a failover another process may have sent some

@@ -2,6 +2,7 @@
 """Answers to requests for evidence: what the asker gets, what is refused, and what the receipts say."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from contracts.envelopes import LegalBasis, PersonAliases
 from contracts.receipts import Asker
 from kit import aliases, envelopes
 from kit.consumer import Bad
+from kit.db import UniqueViolation
 from kit.errors import Unavailable
 
 Body = Callable[..., dict[str, Any]]
@@ -206,6 +208,17 @@ async def test_the_second_delivery_of_a_request_changes_nothing(register: Any, n
     record = register.world.record(register.world.ask())
     await register.consume(record)
     await register.consume(record)
+    assert len(await register.said(f"envelope.{names.market}.v1")) == 1
+    assert len(await register.receipts()) == 1
+
+
+async def test_a_request_that_is_put_back_onto_the_bus_under_another_source_is_not_answered(
+    register: Any, names: Any
+) -> None:
+    record = register.world.record(register.world.ask())
+    await register.consume(record)
+    with pytest.raises(UniqueViolation):
+        await register.consume(replace(record, source="/xx/119999000000002030/exchange-bus"))
     assert len(await register.said(f"envelope.{names.market}.v1")) == 1
     assert len(await register.receipts()) == 1
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from certificates.service.sharing import Sharing
 from contracts.certificates import formats
 from kit import aliases, envelopes
 
@@ -212,3 +215,40 @@ async def test_an_organisations_licence_needs_no_alias(house: Any, licence: Body
     assert (share.subject, share.organisation) == (None, names.tax)
     assert {(s.person, s.organisation) for _, s in await house.receipts()} == {(None, names.tax)}
     assert house.world.minted == []
+
+
+async def test_content_that_is_taken_back_while_it_is_sealed_does_not_go(
+    house: Any, licence: Body, names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await issued(house, names.market, licence())
+    seal_all = Sharing._seal_all
+
+    async def meanwhile(self: Sharing, *args: Any) -> Any:
+        sealed = await seal_all(self, *args)
+        monkeypatch.undo()
+        await change(house, names.market, one, "suspensions")
+        return sealed
+
+    monkeypatch.setattr(Sharing, "_seal_all", meanwhile)
+    await house.share_all()
+    await house.share_all()
+    shares = await house.received(names.tax)
+    assert [(s.fact, s.presentation) for s in shares] == [("issued", None), ("suspended", None)]
+    assert await house.rows("SELECT id FROM share_todo") == []
+
+
+async def test_a_fact_that_can_not_be_sealed_at_all_holds_up_nobody_else(
+    house: Any, licence: Body, names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await issued(house, names.market, licence())
+    seal = envelopes.seal_envelope
+
+    def too_large(kind: str, body: Any, **more: Any) -> str:
+        if more["audience_office"] == names.tax:
+            raise ValueError("an envelope holds at most so much")
+        return seal(kind, body, **more)
+
+    monkeypatch.setattr(envelopes, "seal_envelope", too_large)
+    await house.share_all()
+    assert len(await house.received(names.land)) == 1
+    assert await house.rows("SELECT waiting FROM share_todo") == [{"waiting": "SEALING_FAILED"}]

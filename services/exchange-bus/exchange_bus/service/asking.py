@@ -79,11 +79,16 @@ class Asking:
         Raises the gate's refusal (GateRefused, NoHolder, ClocksDontFit) after its receipt is durable; NoOfficeKey,
         DuplicateRequest, InvalidRequest.
         """
-        stored = await self._db.stored(idem)
-        if stored is not None:
-            return stored
-        _check_shape(body)
         asked = Asked(asker, body, raw, exchange, self._person(body))
+        answer = await self._db.stored(idem) or await self._ask(asked, idem)
+        first = EvidenceRequest.model_validate_json(answer.body)
+        if first.exchange_id != exchange.exchange_id:  # a repeat: the gateway's receipt of it calls for ours too
+            async with self._db.transaction() as tx:
+                tx.receipt(events.gate_repeated(asker, body, raw, exchange, asked.subject))
+        return answer
+
+    async def _ask(self, asked: Asked, idem: Idem) -> Answer:
+        _check_shape(asked.body)
         try:
             request, envelope, event_id = await self._admit(asked)
             return await self._commit(asked, request, envelope, event_id, idem)

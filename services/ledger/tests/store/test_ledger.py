@@ -152,7 +152,9 @@ async def test_pages_go_on_where_the_last_one_ended(house: House) -> None:
     assert seen == [v.leaf.receipt_id for v in reversed(views)]
 
 
-@pytest.mark.parametrize("text", ["not-ours", "[1e300, 1]", '[1, "x"]', '[1, "a\\u0000"]', "[1, 1]", "[Infinity, 1]", "é"])
+@pytest.mark.parametrize(
+    "text", ["not-ours", "[1e300, 1]", '[1, "x"]', '[1, "a\\u0000"]', "[1, 1]", "[Infinity, 1]", "é"]
+)
 async def test_a_cursor_of_our_own_making_only(house: House, text: str) -> None:
     for after in (text, base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")):
         with pytest.raises(CursorInvalid):

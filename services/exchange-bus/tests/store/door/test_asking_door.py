@@ -73,6 +73,18 @@ async def test_the_same_key_gives_the_same_request_and_asks_once(house: House) -
     assert len(await house.asks_to(LAND)) == 1
 
 
+async def test_a_repeat_is_an_exchange_of_its_own_with_a_receipt_at_the_gate(house: House) -> None:
+    wish, exchange = house.ask(), Exchange.new()
+    async with house.client() as client:
+        for header in (exchange.header(), exchange.header(), Exchange.new().header()):
+            headers = house.office(idempotency_key="k1", tongban_exchange=header)
+            assert (await client.post(PATH, json=wish, headers=headers)).status_code == 202
+    first, repeated = await house.receipts()
+    assert (first["exchangeId"], first["decision"]) == (exchange.exchange_id, "pending")
+    assert (repeated["side"], repeated["decision"]) == ("gate", "empty")
+    assert repeated["exchangeId"] != exchange.exchange_id
+
+
 async def test_cases_asks_for_the_office_that_decides(house: House) -> None:
     async with house.client() as client:
         for asker, status in ((MARKET, 202), (None, 400), (TAX, 403)):
