@@ -225,6 +225,11 @@ class _Process:
             await work
         except Exception as exc:
             raise PartDied(name) from exc
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():  # a cancellation that a library let out: nobody asked us
+                raise PartDied(name) from exc
+            raise
         if not self._stop.is_set():
             raise PartDied(name)
 

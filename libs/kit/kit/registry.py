@@ -124,6 +124,23 @@ class Registry:
             return None
         return next((key for key in held.in_force(use, self._clock()) if key.kid == kid), None)
 
+    def key_then(self, system_id: str, kid: str, use: str, at: datetime) -> tuple[PublicKey, bool] | None:
+        """Give a key that a system was ever registered with, and whether it counted at that moment.
+
+        For what was signed in the past and must not be lost with the key: a revocation has no date, so what a revoked
+        system or key signed never counts, but it can still be shown.
+        """
+        held = self._found(self._systems, system_id)
+        if held is None:
+            return None
+        counted = {key.kid for key in held.in_force(use, at)}
+        return next(((key, key.kid in counted) for entry, key in held.keys if (key.kid, entry.use) == (kid, use)), None)
+
+    def role_of(self, system_id: str) -> Role | None:
+        """Give the role that a system was registered with, in force or not."""
+        held = self._found(self._systems, system_id)
+        return None if held is None else Role(held.record.role)
+
     def key_of(self, *roles: Role, use: str = "sig") -> KeyOf:
         """Give a look-up for `tokens.verify` that knows the keys of systems in one of *roles* only (none: any)."""
 

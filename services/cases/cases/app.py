@@ -74,15 +74,15 @@ class App:
         app = create_api(s, routers=[router, parked_router], service="cases", state=state) if serve else None
         running: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         if work:
-            running |= self._work(db, gathering, deciding)
+            running |= self._work(db, registry, gathering, deciding)
         return Running(
             app=app, parts=running, health=watch(Health(), db, "cases", registry=registry, catalogue=catalogue)
         )
 
-    def _work(self, db: Database, gathering: Gathering, deciding: Deciding) -> dict[str, Part]:
+    def _work(self, db: Database, registry: Registry, gathering: Gathering, deciding: Deciding) -> dict[str, Part]:
         bootstrap = self._settings.kafka_bootstrap_servers
         jobs = [gathering.prepare_steps, gathering.send_asks, deciding.seal_tasks]
-        states, facts = RequestStates(gathering), CertificateFacts(deciding)
+        states, facts = RequestStates(gathering, registry), CertificateFacts(deciding, registry)
         hears = {
             "requests": Consumer(
                 db, bootstrap, "cases.requests", lambda: [topics.EVIDENCE_REQUEST], states, gaps="strict"

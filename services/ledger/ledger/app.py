@@ -2,6 +2,7 @@
 """The only place where the parts of the ledger meet. Nothing is built at import."""
 
 from contextlib import AsyncExitStack
+from datetime import datetime
 
 from contracts import topics
 from kit.api import create_api
@@ -59,10 +60,10 @@ class WriterKeys:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def __call__(self, system: str, kid: str) -> PublicKey | None:
-        """Give the system's `sig` key *kid*, None where its role may not write receipts."""
-        record = self._registry.system(system)
-        return self._registry.key(system, kid, "sig") if record is not None and record.role in WRITERS else None
+    def __call__(self, system: str, kid: str, at: datetime) -> tuple[PublicKey, bool] | None:
+        """Give the system's `sig` key *kid* and whether it counted then; None where its role writes no receipts."""
+        role = self._registry.role_of(system)
+        return self._registry.key_then(system, kid, "sig", at) if role is not None and role in WRITERS else None
 
 
 def build(settings: Settings) -> App:

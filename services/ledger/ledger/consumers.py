@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -21,8 +22,8 @@ from ledger.service import Ledger
 WRITERS = frozenset({"gateway", "identity", "exchange-bus", "certificates", "cases"})
 """Roles that write receipts. A system of any other role may not."""
 
-KeyOf = Callable[[str, str], PublicKey | None]
-"""(system id, kid) -> its `sig` key, if the system may write receipts."""
+KeyThen = Callable[[str, str, datetime], tuple[PublicKey, bool] | None]
+"""(system id, kid, moment) -> its `sig` key and whether it counted then, if the system may write receipts."""
 
 
 class ReceiptsHandler:
@@ -32,10 +33,10 @@ class ReceiptsHandler:
     """
 
     def __init__(
-        self, ledger: Ledger, key_of: KeyOf, enc: Mapping[str, PrivateKey], platform: Mapping[str, PrivateKey]
+        self, ledger: Ledger, key_then: KeyThen, enc: Mapping[str, PrivateKey], platform: Mapping[str, PrivateKey]
     ) -> None:
         self._ledger = ledger
-        self._key_of = key_of
+        self._key_then = key_then
         self._enc = enc
         self._platform = platform
 
@@ -64,7 +65,7 @@ class ReceiptsHandler:
 
     def _open(self, record: Record, receipt: SignedReceipt) -> Kept:
         leaf = receipt.leaf
-        self._check(record, receipt)
+        counted = self._check(record, receipt)
         try:
             sealed = Sealed.model_validate_json(jose.open_sealed(receipt.sealed, self._enc))
             person = open_alias(self._platform, PLATFORM, sealed.person) if sealed.person is not None else None
@@ -72,15 +73,21 @@ class ReceiptsHandler:
             raise ReceiptRefused("SEALED_UNREADABLE") from why
         if sealed.receipt_id != leaf.receipt_id:
             raise ReceiptRefused("SEALED_OF_ANOTHER")
-        return _kept(record, leaf, sealed, person)
+        return _kept(record, leaf, sealed, person, key_counted=counted)
 
-    def _check(self, record: Record, receipt: SignedReceipt) -> None:
+    def _check(self, record: Record, receipt: SignedReceipt) -> bool:
+        """Demand a good signature by a key of the writer; give whether that key counted when the receipt was written.
+
+        Raises ReceiptRefused. That a key was revoked since is no reason to lose a receipt: it is kept and shown so.
+        """
         leaf = receipt.leaf
-        key = self._key_of(leaf.writer.rpartition("/")[2], leaf.kid)
-        if leaf.writer != record.source or key is None:
+        found = self._key_then(leaf.writer.rpartition("/")[2], leaf.kid, leaf.time)
+        if leaf.writer != record.source or found is None:
             raise ReceiptRefused("WRITER_UNKNOWN")
+        key, counted = found
         if jose.digest(receipt.sealed) != leaf.sealed_digest or not verify_leaf(leaf, key):
             raise ReceiptRefused("SIGNATURE_INVALID")
+        return counted
 
 
 class ReceiptRefused(Exception):
@@ -91,7 +98,7 @@ class ReceiptRefused(Exception):
         self.code = code
 
 
-def _kept(record: Record, leaf: Leaf, sealed: Sealed, person: str | None) -> Kept:
+def _kept(record: Record, leaf: Leaf, sealed: Sealed, person: str | None, *, key_counted: bool) -> Kept:
     return Kept(
         receipt_id=leaf.receipt_id,
         exchange_id=leaf.exchange_id,
@@ -114,4 +121,5 @@ def _kept(record: Record, leaf: Leaf, sealed: Sealed, person: str | None) -> Kep
         subject_commit=leaf.subject_commit,
         trace_id=sealed.trace_id,
         deadline=sealed.deadline,
+        key_counted=key_counted,
     )

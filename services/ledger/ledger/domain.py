@@ -40,6 +40,8 @@ class Kept:
     subject_commit: str | None = None
     trace_id: str | None = None
     deadline: datetime | None = None
+    key_counted: bool = True
+    """False where the writer's key was revoked, or not in force at that moment: shown, and never verified."""
 
 
 @dataclass(frozen=True)

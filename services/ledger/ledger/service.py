@@ -100,11 +100,11 @@ def _view(receipt: Kept, missing: list[str], gaps: dict[str, int]) -> ReceiptVie
             "seq": receipt.chain_seq,
             "previous": receipt.previous,
             "traceId": receipt.trace_id,
-            "signatureValid": True,  # one with a bad signature is parked and never kept (consumers.py)
+            "signatureValid": receipt.key_counted,  # one with a bad signature is parked and never kept (consumers.py)
             "noGap": no_gap,
             "sidesComplete": not missing,
             "missingSides": missing,
-            "verified": no_gap and not missing,
+            "verified": receipt.key_counted and no_gap and not missing,
         }
     )
 

@@ -110,7 +110,9 @@ class BatchProducer:
             if found is None:
                 client.add_topic(topic)
                 async with asyncio.timeout(ACK_S):
-                    await client.force_metadata_update()
+                    updated = await client.force_metadata_update()
+                if not updated:  # nobody answered: that says nothing about the topic
+                    raise KafkaAway("no metadata")
                 found = client.cluster.partitions_for_topic(topic)
         return len(found) if found else None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cases import domain, events, store
+from cases.clients import AliasKey
 from cases.domain import Case, Need, Step, Subject
 from cases.errors import PersonUnknown
 from cases.service.papers import Papers, PartyKeyMissing, Writer
@@ -17,6 +18,7 @@ from contracts.ids import uuid7
 from contracts.roles import PLATFORM
 from kit.db import Queries, Transaction
 from kit.errors import Kind, ServiceError
+from kit.jose import sealed_to
 
 DEFAULT_DAYS = 30
 """Days until a step's deadline where the responsibility list says none."""
@@ -142,7 +144,7 @@ class Gathering:
         for person, uses in alias_uses(step, applicant, needs, issued).items():
             async with self._parts.db.read() as tx:
                 kept = await store.aliases_of(tx, person)
-            missing = sorted(uses - kept.keys())
+            missing = sorted(use for use in uses if not self._current(use, kept.get(use)))
             if missing:
                 try:
                     minted = await self._parts.identity.aliases(person, missing)
@@ -153,6 +155,11 @@ class Gathering:
                 kept = {**kept, **minted}
             book |= {(person, party, use): alias for (party, use), alias in kept.items()}
         return book
+
+    def _current(self, use: AliasKey, alias: str | None) -> bool:
+        """Say whether a kept alias is sealed to the key that the party has now: it may have rotated since."""
+        key = self._parts.office_key(*use)
+        return alias is not None and key is not None and sealed_to(alias) == key.kid
 
     async def _send(self, need: Need) -> int:
         assert need.body is not None  # noqa: S101 - the query gives unsent asks only

@@ -51,7 +51,7 @@ def _choose(catalogue: Catalogue, step: Step, need: Wanted, on: date) -> Questio
     for name in need.types:
         kind = catalogue.type(name, on)
         for grant in catalogue.grants(on, mode="onRequest", type_name=name, consumer=step.office):
-            if kind is None or (grant.steps and step.step not in grant.steps):
+            if kind is None or step.step not in grant.steps:
                 continue
             proof = _entry(catalogue, step, grant, on)
             if proof is not None:

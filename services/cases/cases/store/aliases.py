@@ -16,11 +16,11 @@ async def aliases_of(tx: Queries, subject: str) -> dict[AliasKey, str]:
 
 
 async def keep_aliases(tx: Queries, subject: str, aliases: Mapping[AliasKey, str]) -> None:
-    """Keep aliases; the first one of a key stays."""
+    """Keep aliases; a newer one, sealed to a newer key of the party, takes the place of the older."""
     ordered: Sequence[AliasKey] = sorted(aliases)
     await tx.executemany(
         """INSERT INTO alias (subject, party, use, alias) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (subject, party, use) DO NOTHING""",
+           ON CONFLICT (subject, party, use) DO UPDATE SET alias = excluded.alias""",
         [(subject, party, use, aliases[party, use]) for party, use in ordered],
     )
 

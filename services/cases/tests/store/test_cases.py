@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cases.consumers import CertificateFacts
 from cases.errors import CaseInputInvalid, CaseUnknown, LifeEventUnknown, TaskNotOpen, TaskUnknown
 from contracts import signing
 from contracts.cases import CaseProof, DemandOnApplicant, OpenCase, RefuseTask
@@ -12,10 +13,13 @@ from contracts.certificates.api import Fact
 from contracts.envelopes import EnvelopeClaims, Task
 from contracts.exchange_bus import AskEvidence
 from contracts.http import Exchange
+from contracts.identity import SystemRecord
 from contracts.ids import uuid7
 from kit import aliases, jose, strictjson, tokens
+from kit.consumer import Bad
 from kit.db import Idem
 from kit.errors import KeyReused, Kind, UpstreamError
+from kit.events import Record
 
 from .conftest import COOK, MARKET, NOW, OWNER, House
 
@@ -249,3 +253,39 @@ async def test_an_answer_past_the_deadline_of_its_ask_is_a_refused_need(house: H
     await house.answer_all("expired", "EVIDENCE_TIMEOUT")
     await house.deciding.seal_tasks()
     assert {need.code for need in (await opened_task(house)).needs} == {"EVIDENCE_TIMEOUT"}
+
+
+class Systems:
+    """Who may say what: exchange-bus its states, each deployment its own offices' facts."""
+
+    ready = True
+
+    def system(self, system_id: str) -> SystemRecord | None:
+        roles = {"exchange-bus": ("exchange-bus", []), "certificates-2": ("certificates", [MARKET])}
+        if system_id not in roles:
+            return None
+        role, offices = roles[system_id]
+        said = {"systemId": system_id, "operator": MARKET, "offices": offices, "role": role, "keys": []}
+        return SystemRecord.model_validate(said)
+
+
+@pytest.mark.parametrize(
+    ("sender", "office", "refused"),
+    [
+        ("certificates-2", MARKET, None),
+        ("certificates-2", "11999900000000035X", "NOT_ITS_OFFICE"),
+        ("exchange-bus", MARKET, "ROLE_WRONG"),
+        ("stranger", MARKET, "ROLE_WRONG"),
+    ],
+)
+async def test_a_fact_counts_only_from_the_deployment_that_serves_its_office(
+    house: House, sender: str, office: str, refused: str | None
+) -> None:
+    _, task = await tasked(house)
+    body = fact(task, office=office).wire_bytes()
+    record = Record(
+        "certificates.certificate.v1", 0, 0, str(uuid7()), uuid7(), "certificates.certificate.issued.v1",
+        f"/zz/{MARKET}/{sender}", NOW, 1, {"taskid": task.task_id}, body,
+    )  # fmt: skip
+    [item] = await CertificateFacts(house.deciding, Systems()).prepare([record])
+    assert (item.reason if isinstance(item, Bad) else None) == refused

@@ -19,7 +19,8 @@ from kit.db import Database, Transaction
 from kit.receipts import ReceiptDraft
 from kit.telemetry import current_traceparent
 
-INBOX_CHANNEL: Final = "inbox"
+INBOX_CHANNEL: Final = "inbox_{office}"
+"""A hint for one office: who waits for another sleeps on."""
 LATE: Final = "EVIDENCE_TIMEOUT"
 
 
@@ -48,13 +49,14 @@ class Delivering:
         for one in (one for one in kept if one.kind != "answer"):
             tx.receipt(self._receipt(one))
         await self._put(tx, kept)
-        tx.notify(INBOX_CHANNEL)
+        for office in sorted({one.office for one in kept}):
+            tx.notify(INBOX_CHANNEL.format(office=office))
         tx.notify(STATE_CHANNEL)
 
     async def page(self, office: str, *, after: int, limit: int, wait_s: float) -> Inbox:
         """Read an office's oldest unacknowledged deliveries; wait for the first one at most *wait_s*."""
         ends_at = monotonic() + wait_s
-        with self._db.listen(INBOX_CHANNEL) as hint:
+        with self._db.listen(INBOX_CHANNEL.format(office=office)) as hint:
             while True:
                 async with self._db.read() as tx:
                     found = await inbox.page(tx, office, after, limit)

@@ -5,6 +5,7 @@ Public, and nothing to trust: each record carries its signature, or its digest s
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 
 from contracts import topics
@@ -25,6 +26,7 @@ class RecordsDoor:
 
     def __init__(self, replicas: Mapping[str, Replica[Record]]) -> None:
         self._replicas = replicas
+        self._sorted: dict[str, tuple[int, list[Record]]] = {}
 
     def answer(self, path: str, query: bytes) -> Records:
         """Give a page of records after an offset. Raises NotFound, InvalidRequest, Unavailable while loading."""
@@ -35,13 +37,22 @@ class RecordsDoor:
             raise Unavailable
         given = check_query(query, ("after", "limit"))
         after, limit = _number(given, "after", -1, 2**62), _number(given, "limit", PAGE, PAGE)
-        newer = sorted((r for r in replica.items().values() if r.offset > after), key=lambda r: r.offset)
-        page = newer[:limit]
+        ordered = self._ordered(path, replica)
+        begin = bisect_right(ordered, after, key=lambda record: record.offset)
+        page = ordered[begin : begin + limit]
         return Records(
             records=[SignedRecord(key=r.key, value=(r.data or b"").decode(), offset=r.offset) for r in page],
             next=page[-1].offset if page else after,
-            complete=len(page) == len(newer),
+            complete=begin + len(page) == len(ordered),
         )
+
+    def _ordered(self, name: str, replica: Replica[Record]) -> list[Record]:
+        """Give a replica's records by offset; sorted once for each change of the replica, not for each caller."""
+        version, ordered = self._sorted.get(name, (-1, []))
+        if version != replica.version:
+            version, ordered = replica.version, sorted(replica.items().values(), key=lambda record: record.offset)
+            self._sorted[name] = (version, ordered)
+        return ordered
 
 
 def _number(given: Mapping[str, str], name: str, default: int, largest: int) -> int:

@@ -160,7 +160,7 @@ async def test_records_of_an_unknown_topic_are_not_found(house: House) -> None:
 @pytest.mark.parametrize("segment", ["a%3Fx=1", "a%20b", "%C3%A9", "a%23b"])
 async def test_a_path_goes_on_as_it_was_sent(house: House, segment: str) -> None:
     path = f"/v1/certificates/{segment}"
-    context = {"tongban_purpose": "own-register", "tongban_legal_basis": "law"}
+    context: dict[str, Any] = {"tongban_purpose": "own-register", "tongban_legal_basis": "law"}
     answer = await house.ask("GET", path, token=house.token(aud="certificates-1"), **context)
     assert answer.status_code == 200
     assert [target for _, _, target, *_ in house.behind.got] == [path]

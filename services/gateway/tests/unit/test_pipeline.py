@@ -89,6 +89,7 @@ def test_the_outcome_is_read_from_the_answer(status: int, body: bytes, expected:
 
 
 class Empty:
+    version = 0
     """A replica that holds nothing yet."""
 
     ready = True

@@ -22,6 +22,7 @@ CREATE TABLE receipt (
   subject_commit text,
   trace_id text,
   deadline timestamptz,
+  key_counted boolean NOT NULL,  -- false: the writer's key was revoked, or not in force at that moment
   recorded_at timestamptz NOT NULL DEFAULT now());
 CREATE INDEX receipt_of_person ON receipt (person, exchange_id) WHERE person IS NOT NULL;
 CREATE INDEX receipt_of_exchange ON receipt (exchange_id);

@@ -31,8 +31,12 @@ PERSON = "p" * 43
 ENC, PLATFORM_KEY, WRITER = PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()
 
 
-def writer_key(system: str, kid: str) -> PublicKey | None:
-    return WRITER.public if (system, kid) == ("certificates-2", WRITER.kid) else None
+REVOKED = NOW + timedelta(days=1)
+"""What the writer signs from then on doesn't count."""
+
+
+def writer_key(system: str, kid: str, at: datetime) -> tuple[PublicKey, bool] | None:
+    return (WRITER.public, at < REVOKED) if (system, kid) == ("certificates-2", WRITER.kid) else None
 
 
 def signed(
@@ -165,6 +169,13 @@ async def test_a_changed_leaf_is_refused_whole(house: House) -> None:
     good = signed("view", exchange=str(uuid7()))
     forged = good.model_copy(update={"leaf": good.leaf.model_copy(update={"purpose": "something-else"})})
     assert await house.hear(record(1, [forged])) == ["SIGNATURE_INVALID"]
+
+
+async def test_a_receipt_by_a_key_that_no_longer_counted_is_shown_and_not_verified(house: House) -> None:
+    late = signed("view", exchange=str(uuid7()), at=REVOKED)
+    assert await house.hear(record(1, [late])) == []
+    [shown] = (await house.ledger.access_view(PERSON, after=None, limit=5)).receipts
+    assert (shown.signature_valid, shown.verified) == (False, False)
 
 
 async def test_a_swapped_sealed_part_is_refused(house: House) -> None:
