@@ -6,18 +6,19 @@ that a case would have, straight at exchange-bus, one case each. The way of an a
 signature and seal, commit, Kafka, delivery, commit; with receipts in each commit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from bench import people
 from bench.bare_hops import Hops
 from bench.crypto import STEP, case_proof
-from bench.load import Work, open_loop, quantile
+from bench.load import Work, closed_loop, open_loop, quantile
 from bench.machine import Used
 from bench.report import Row, median_row
-from bench.world import LAND, MARKET, PERSONAS, BenchFailedError, World, expect, post, until
+from bench.world import LAND, MARKET, BenchFailedError, World, expect, post, until
 from contracts import http as headers_of
 from contracts.certificates.api import Holder
 from contracts.envelopes import LegalBasis
@@ -29,11 +30,13 @@ from contracts.roles import PLATFORM
 from kit import aliases
 from kit.http.wire import Wire
 from kit.jose import PublicKey
-from tongban import Citizen
 
 RATES = (20.0, 50.0)
 AIM = "100 ms"
 WAIT_S = 10
+PEOPLE = 64
+AT_ONCE, MOST_PER_S = 32, 400
+SHARES = (0.5, 0.95, 0.99)
 PATH = "/v1/evidence-requests"
 
 
@@ -54,21 +57,39 @@ async def rows(world: World, rounds: int, seconds: float) -> list[Row]:
     async with AsyncExitStack() as exits:
         wire = Wire(world.stack.url("exchange-bus"))
         exits.push_async_callback(wire.close)
-        person, release = await _prepare(world)
+        persons, release = await prepare(world, PEOPLE)
         hops = await exits.enter_async_context(Hops(world.stack.kafka_bootstrap, await world.database("certificates")))
-        await open_loop(_asks(world, wire, person, release, 20), 20.0)
+        await open_loop(asks(world, wire, persons, release, 20), 20.0)
         took: dict[tuple[str, float], list[list[float]]] = {}
         used: dict[float, Used] = {}
+        full: dict[str, list[float]] = {"bare": [], "ours": []}
         for _ in range(rounds):
             for rate in RATES:
                 count = int(rate * seconds)
                 took.setdefault(("bare", rate), []).append(await open_loop([hops.pass_through] * count, rate))
-                works = _asks(world, wire, person, release, count)
+                works = asks(world, wire, persons, release, count)
                 with world.meter.measured() as taken:
                     took.setdefault(("ours", rate), []).append(await open_loop(works, rate))
                 taken.operations = count
                 used[rate] = taken
-        return [_row(rate, share, took, used[rate]) for rate in RATES for share in (0.5, 0.95, 0.99)]
+            full["bare"].append(await closed_loop(hops.pass_through, AT_ONCE, seconds / 3) / (seconds / 3))
+            works = iter(asks(world, wire, persons, release, int(MOST_PER_S * seconds / 3)))
+            with world.meter.measured() as taken:
+                taken.operations = await closed_loop(lambda works=works: next(works)(), AT_ONCE, seconds / 3)  # type: ignore[misc]
+            full["ours"].append(taken.operations / taken.seconds)
+            used[0] = taken
+        return [*(_row(rate, share, took, used[rate]) for rate in RATES for share in SHARES), _full_row(full, used[0])]
+
+
+def _full_row(full: Mapping[str, list[float]], used: Used) -> Row:
+    floors = sorted(full["bare"])
+    return median_row(
+        *("evidence", f"waiting asks, {AT_ONCE} at once", full["ours"], "/s"),
+        floor=floors[len(floors) // 2],
+        floor_name="/s 3 commits, 2 hops",
+        cpu=used.per(),
+        others=used.others,
+    )
 
 
 def _row(rate: float, share: float, took: Mapping[tuple[str, float], list[list[float]]], used: Used) -> Row:
@@ -86,42 +107,46 @@ def _row(rate: float, share: float, took: Mapping[tuple[str, float], list[list[f
     )
 
 
-async def _prepare(world: World) -> tuple[Person, int]:
-    """Give the shop's owner a title, known to the directory, and fetch aliases as cases does."""
+async def prepare(world: World, count: int) -> tuple[list[Person], int]:
+    """Give *count* people a title each, known to the directory, and fetch aliases as cases does; and the release."""
+    known = await people.register(world, count)
     async with world.office("land-registry") as land:
-        [subject] = await land.resolve([PERSONAS["shop-owner"]])
-        claims: dict[str, object] = {"holder": "self", "place": "7 Canal Street", "use": "shop", "number": "T-1"}
-        await land.issue("title", Holder(subject=subject), claims, valid_from=datetime.now(UTC).date(), key="bench-1")
+        today = datetime.now(UTC).date()
+        for (persona, _), subject in zip(known, await land.resolve([number for _, number in known]), strict=True):
+            claims = {"holder": "self", "place": "7 Canal Street", "use": "shop", "number": persona}
+            await land.issue("title", Holder(subject=subject), claims, valid_from=today, key=persona)
     await world.quiet()
 
-    async def known() -> bool:
-        return bool(await world.query("exchange-bus", "SELECT certificate_id FROM holding WHERE type = 'title'"))
+    async def listed() -> bool:
+        [row] = await world.query("exchange-bus", "SELECT count(*) AS n FROM holding WHERE type = 'title'")
+        return bool(row["n"] >= count)
 
-    await until(known, "the title to be in the directory")
+    await until(listed, "the titles to be in the directory")
     [row] = await world.query("exchange-bus", "SELECT max(release) AS release FROM catalogue_release")
-    async with Citizen(world.stack.url("gateway"), "neighbour") as neighbour:
-        handle = await neighbour.handle(PERSONAS["shop-owner"])
-    return await _person(world, handle), int(row["release"])
+    return await _people(world, [persona for persona, _ in known]), int(row["release"])
 
 
-async def _person(world: World, handle: str) -> Person:
-    platform = world.key("cases", "platform.jwk")
-    pseudonym = aliases.open_alias({platform.kid: platform}, PLATFORM, handle)
-    wish = MintAliases.model_validate(
-        {"from": PLATFORM, "subject": pseudonym, "to": [{"party": PLATFORM}, {"party": LAND}]}
-    )
-    wire = Wire(world.stack.url("identity"))
-    said = {"authorization": f"Bearer {world.cases.assertion('identity')}"}
-    answer = expect(await post(wire, "/v1/aliases", wish.wire_bytes(), said), 200, 201)
+async def _people(world: World, personas: Sequence[str]) -> list[Person]:
+    keys = {
+        PLATFORM: world.key("cases", "platform.jwk").public,
+        LAND: world.key("certificates-1", f"answering-{LAND}.jwk").public,
+    }
+    wire, found = Wire(world.stack.url("identity")), []
+    for pseudonym in await people.platform_pseudonyms(world, personas):
+        wish = MintAliases.model_validate(
+            {"from": PLATFORM, "subject": pseudonym, "to": [{"party": PLATFORM}, {"party": LAND}]}
+        )
+        said = {"authorization": f"Bearer {world.cases.assertion('identity')}"}
+        answer = expect(await post(wire, "/v1/aliases", wish.wire_bytes(), said), 200, 201)
+        minted = Aliases.model_validate_json(answer.body)
+        found.append(Person({one.party: one.alias for one in minted.aliases}, keys))
     await wire.close()
-    minted = Aliases.model_validate_json(answer.body)
-    keys = {PLATFORM: platform.public, LAND: world.key("certificates-1", f"answering-{LAND}.jwk").public}
-    return Person({one.party: one.alias for one in minted.aliases}, keys)
+    return found
 
 
-def _asks(world: World, wire: Wire, person: Person, release: int, count: int) -> list[Work]:
+def asks(world: World, wire: Wire, persons: Sequence[Person], release: int, count: int) -> list[Work]:
     """So many asks, laid out before the clock runs: aliases and proofs are made by cases' job, not by the caller."""
-    return [_ask(world, wire, _body(world, person, release)) for _ in range(count)]
+    return [_ask(world, wire, _body(world, persons[i % len(persons)], release)) for i in range(count)]
 
 
 def _ask(world: World, wire: Wire, body: bytes) -> Work:

@@ -4,16 +4,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, cycle
 
+from bench import people
 from bench.bare_commit import GroupCommit, take_sample
 from bench.load import closed_loop
 from bench.machine import Used
 from bench.report import Row, median_row
-from bench.world import MARKET, PERSONAS, Caller, World, expect, post
+from bench.world import MARKET, Caller, World, expect, post
 from contracts import http as headers_of
 from contracts.ids import uuid7
 from kit.clock import system_clock
@@ -21,6 +22,7 @@ from kit.http.wire import Wire
 from kit.tokens import HopSigner
 
 AT_ONCE = 32
+PEOPLE = 64
 DEPLOYMENT, SYSTEM, PATH = "certificates-2", "licensing", "/v1/certificates"
 
 Way = Callable[[], Awaitable[object]]
@@ -29,8 +31,8 @@ Way = Callable[[], Awaitable[object]]
 class Orders:
     """Orders for food licences, each with a number of its own: one grant and the directory call for a share each."""
 
-    def __init__(self, subject: str) -> None:
-        self._subject = subject
+    def __init__(self, subjects: Sequence[str]) -> None:
+        self._subjects = cycle(subjects)
         self._numbers = count()
         self._run = uuid7().hex[-8:]
         self._today = datetime.now(UTC).date().isoformat()
@@ -46,7 +48,7 @@ class Orders:
         order = {
             "office": MARKET,
             "type": "food-licence",
-            "holder": {"subject": self._subject},
+            "holder": {"subject": next(self._subjects)},
             "claims": claims,
             "validFrom": self._today,
         }
@@ -100,8 +102,8 @@ def _table(rates: dict[str, list[float]], used: dict[str, Used], sealing: list[f
 
 async def _ways(world: World, exits: AsyncExitStack) -> dict[str, Way]:
     office = await exits.enter_async_context(world.office(SYSTEM))
-    [subject] = await office.resolve([PERSONAS["shop-owner"]])
-    orders = Orders(str(subject))
+    subjects = await office.resolve([number for _, number in await people.register(world, PEOPLE)])
+    orders = Orders([subject for subject in subjects if subject is not None])
     caller = Caller(world, SYSTEM, DEPLOYMENT)
     exits.push_async_callback(caller.close)
     wire = Wire(world.stack.url(DEPLOYMENT))

@@ -70,32 +70,36 @@ class Used:
 class Meter:
     """Reads the processor time of a stack's processes and of this one."""
 
-    def __init__(self, stack: Stack | None) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
 
     @contextmanager
     def measured(self) -> Iterator[Used]:
         """Fill the given Used when the block ends."""
         used = Used()
-        before, busy, began = self._read(), _busy(), time.monotonic()
+        before, busy, began = self._read(), busy_s(), time.monotonic()
         yield used
         used.seconds = time.monotonic() - began
         after = self._read()
         used.cpu = {name: max(0.0, after[name] - before.get(name, 0.0)) for name in after}
-        used.others = max(0.0, (_busy() - busy - sum(used.cpu.values())) / used.seconds)
+        used.others = max(0.0, (busy_s() - busy - sum(used.cpu.values())) / used.seconds)
 
-    def memory_mb(self) -> Mapping[str, float]:
-        """Resident memory of each process in MB; of a server with children the proportional share of all (PSS)."""
-        return {name: sum(map(_pss_mb, family)) for name, family in self._families().items()}
+    def memory_mb(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """Memory of each process in MB, with its children: its share of pages that several use (PSS), and RSS."""
+        families = self._families()
+        shares = {name: sum(map(_pss_mb, family)) for name, family in families.items()}
+        return shares, {name: sum(map(_rss_mb, family)) for name, family in families.items()}
+
+    def cpu_s(self) -> dict[str, float]:
+        """Processor seconds of each process of the stack since it began."""
+        return {name: sum(map(_cpu_s, family)) for name, family in self._families().items()}
 
     def _read(self) -> dict[str, float]:
-        read = {name: sum(map(_cpu_s, family)) for name, family in self._families().items()}
-        own = time.process_time()
-        return {**read, CLIENT: own}
+        return {**self.cpu_s(), CLIENT: time.process_time()}
 
     def _families(self) -> dict[str, list[psutil.Process]]:
         found: dict[str, list[psutil.Process]] = {}
-        for name, known in (self._stack.supervisor.states if self._stack else {}).items():
+        for name, known in self._stack.supervisor.states.items():
             with suppress(psutil.Error):
                 parent = psutil.Process(known.pid)
                 found[name] = [parent, *parent.children(recursive=True)]
@@ -122,7 +126,13 @@ def _rss_mb(process: psutil.Process) -> float:
     return 0.0
 
 
-def _busy() -> float:
+def own_s() -> float:
+    """Processor seconds of this process and of children that have ended (migrations, initdb)."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def busy_s() -> float:
     """Processor seconds that all cores have worked since boot, whoever for."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system + getattr(times, "irq", 0) + getattr(times, "softirq", 0))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import yaml
 
 from bench.machine import Meter
 from kit.clock import system_clock
@@ -29,10 +28,6 @@ from tongban.jose import PrivateKey as SdkKey
 from tongban.tokens import SystemTokens, dpop_proof
 
 LAND, MARKET = NATURAL_RESOURCES, MARKET_REGULATION
-PERSONAS: dict[str, str] = {
-    row["persona"]: row["number"]
-    for row in yaml.safe_load((Path(__file__).parents[1] / "catalogue/personas.yaml").read_text("utf-8"))
-}
 
 
 UNPUBLISHED = "SELECT count(*) AS n FROM outbox_todo WHERE dead_at IS NULL"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from checker import check
 from checker.rows import Run
+from drive import history
 from drive.client import Recorder
 from drive.collect import collect
 from drive.history import HistoryFile
@@ -21,7 +22,25 @@ from drive.quiet import wait_quiet
 from local_stack.harness import Stack
 
 SHOWN = 30
-Harm = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is there while the load runs: a test may act in it too."""
+
+    stack: Stack
+    people: People
+    recorder: Recorder
+    load: Load
+
+    @property
+    def accepted(self) -> int:
+        """How many requests were answered 2xx so far."""
+        return self.recorder.counts["ok"]
+
+
+Harm = Callable[[Scene], Awaitable[str]]
+"""Does the harm, heals it, and gives a line for the history."""
 
 
 @dataclass
@@ -41,18 +60,18 @@ class Field:
 
     async def survives(self, harm: Harm, *, before_s: float = 1.0, after_s: float = 1.0, rate: float = RATE) -> Run:
         """Load, harm, load, quiet, check: fails with every breach, and with every refusal nobody meant."""
-        with HistoryFile(self.history) as history:
-            recorder = Recorder(history)
-            async with People(self.stack, self.folder) as people, self.load(people, recorder, rate):
+        with HistoryFile(self.history) as told:
+            recorder = Recorder(told)
+            async with People(self.stack, self.folder) as people, self.load(people, recorder, rate) as load:
                 await asyncio.sleep(before_s)
-                said = await harm()
-                history.write("fault", text=said)
+                said = await harm(Scene(self.stack, people, recorder, load))
+                told.write("fault", text=said)
                 await asyncio.sleep(after_s)
                 accepted = recorder.counts["ok"]
         return await self.judge(said, recorder, accepted)
 
     @asynccontextmanager
-    async def load(self, people: People, recorder: Recorder, rate: float = RATE) -> AsyncIterator[None]:
+    async def load(self, people: People, recorder: Recorder, rate: float = RATE) -> AsyncIterator[Load]:
         """Steady load while inside; then everything under way is waited for, and inboxes are read until quiet."""
         load, enough, done = Load(people, recorder, self.memory, rate), asyncio.Event(), asyncio.Event()
         await load.prepare()
@@ -61,13 +80,14 @@ class Field:
                 group.create_task(reader.run(done))
             loading = group.create_task(load.run(enough))
             try:
-                yield
+                yield load
                 enough.set()
                 await loading
-                took = await wait_quiet(self.stack)
+                took = await wait_quiet(self.stack, injected=history.read(self.history).injected)
                 self.totals["quiet, tenths of a second"] += int(took * 10)
             finally:
                 enough.set()
+                await load.give_up()
                 done.set()
 
     async def judge(self, said: str, recorder: Recorder, accepted: int) -> Run:

@@ -16,8 +16,6 @@ import pytest_asyncio
 
 from contracts.certificates.api import Holder
 from contracts.envelopes import Share, Task
-from example_offices.drawer import Drawer
-from example_offices.licensing import Desk
 from kit.http.wire import Wire
 from local_stack import seed
 from local_stack.harness import Stack
@@ -26,6 +24,7 @@ from tongban import Citizen
 
 from .canaries import Cage, Search, number_of
 from .conftest import TODAY, World, until
+from .desk import decide
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -114,30 +113,12 @@ async def open_case(owner: Citizen, people: People, who: str, trade_name: str) -
     return opened.case_id
 
 
-async def decide(world: World, owner: Citizen, case_id: str) -> None:
-    """Let market regulation's program work until the case is closed."""
-    market = await world.office("licensing")
-    drawer = Drawer(world.folder / f"drawer-{secrets.token_hex(4)}.sqlite")
-    desk = Desk(market, drawer, lambda _line: None)
-
-    async def closed() -> bool:
-        async for delivery in market.inbox(once=True):
-            await desk.take(delivery)
-        return (await owner.case(case_id)).state != "open"
-
-    try:
-        await until(closed, "the case to close", 60)
-    finally:
-        drawer.close()
-
-
 async def licence(world: World, cage: Cage, people: People) -> None:
     """One case ends in a licence, which is suspended, reinstated and revoked."""
     owner, market = await world.citizen(people.owner), await world.office("licensing")
     name = cage.text("the shop's trade name", "cases", LICENSING, after=" Noodles")
     case_id = await open_case(owner, people, people.cook, name)
-    await decide(world, owner, case_id)
-    certificate = (await owner.case(case_id)).steps[0].certificate_id
+    certificate = (await decide(market, owner, case_id, world.folder)).steps[0].certificate_id
     assert certificate is not None
     issued = await market.certificate(certificate, purpose="premises-check")
     cage.keep("the licence's number", issued.claims["number"], LICENSING)
@@ -235,7 +216,7 @@ async def test_every_canary_is_at_home_where_the_search_looks(flown: Flown) -> N
     for canary in flown.cage.canaries:
         where = [system for system, data in dumps.items() if canary.name in Search([canary]).hits(data)]
         assert set(where) <= canary.homes
-        if canary.name not in ("why it was refused",) and canary.homes:
+        if canary.name != "why it was refused" and canary.homes:  # the code alone is kept
             assert set(where) == canary.homes, canary.name
 
 
@@ -294,7 +275,9 @@ async def test_no_segment_of_the_bus_holds_a_canary(flown: Flown) -> None:
     assert {"receipts", "envelope", "evidence", "certificates", "cases"} <= {
         file.parent.name.split(".")[0] for file in segments
     }
-    assert {str(file): hits for file in files if (hits := flown.search.hits(file.read_bytes()))} == {}
+    # Indexes are files of ten megabytes from the first day on, and nearly all of each is still zeros.
+    found = {str(file): flown.search.hits(file.read_bytes().rstrip(b"\0")) for file in files}
+    assert {file: hits for file, hits in found.items() if hits} == {}
 
 
 async def test_no_copy_of_a_replica_holds_a_canary(flown: Flown) -> None:

@@ -134,10 +134,10 @@ class _Lane:
     async def _publish(self, session: Any, producer: BatchProducer, stop: asyncio.Event, hint: Hint) -> None:
         while not stop.is_set():
             count = await self.round(session, producer)
-            if count == 0:
-                await self._idle(session, producer, stop, hint)
-            elif count < ROWS:
+            if 0 < count < ROWS:
                 await asyncio.sleep(self._pace_s)  # without it, small batches eat the machine at low load
+            if count < ROWS:  # all that there was: what was committed since then has woken us already
+                await self._idle(session, producer, stop, hint)
 
     async def _idle(self, session: Any, producer: BatchProducer, stop: asyncio.Event, hint: Hint) -> None:
         if monotonic() >= self._revive_at:

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: EUPL-1.2
 """SQL of the gateway: proofs that were used."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from kit.db import Queries
 
 
-async def claim_proof(tx: Queries, name: str, until: datetime) -> bool:
-    """Note a proof; False if it was noted before. name: hash of key and jti."""
-    noted = await tx.fetchval(
-        "INSERT INTO used_proof (name, until) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING 1", name, until
+async def claim_proofs(tx: Queries, until: Mapping[str, datetime]) -> set[str]:
+    """Note proofs, each until its moment; gives those that weren't noted before. Names: hashes of key and jti."""
+    names = sorted(until)  # one order, so that two processes never wait for each other crosswise
+    rows = await tx.fetch(
+        """INSERT INTO used_proof (name, until)
+           SELECT name, until FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS t (name, until, ord)
+           ORDER BY ord ON CONFLICT (name) DO NOTHING RETURNING name""",
+        names,
+        [until[name] for name in names],
     )
-    return noted is not None
+    return {row["name"] for row in rows}
 
 
 async def forget_proofs(tx: Queries, before: datetime, limit: int) -> int:

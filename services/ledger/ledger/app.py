@@ -23,6 +23,10 @@ from ledger.consumers import WRITERS, ReceiptsHandler
 from ledger.service import Ledger
 from ledger.settings import Settings
 
+PACE_S = 0.1
+"""Between two small batches. The receipts of an exchange come within moments; each batch costs a commit, and nobody
+waits for the ledger."""
+
 
 class App:
     """Builds what a process of the ledger runs."""
@@ -49,7 +53,9 @@ class App:
         enc, platform = PrivateKey.from_jwk(s.jwk("enc.jwk")), PrivateKey.from_jwk(s.jwk("platform.jwk"))
         handler = ReceiptsHandler(ledger, WriterKeys(registry), {enc.kid: enc}, {platform.kid: platform})
         consumer = Consumer(
-            db, s.kafka_bootstrap_servers, "ledger.receipts", lambda: [topics.RECEIPT], handler, gaps="receipts"
+            *(db, s.kafka_bootstrap_servers, "ledger.receipts", lambda: [topics.RECEIPT], handler),
+            gaps="receipts",
+            pace_s=PACE_S,
         )
         return {"receipts": consumer.run, "upkeep": Upkeep(db).run}
 

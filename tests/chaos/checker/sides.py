@@ -37,7 +37,8 @@ def receipt_sides(run: Run) -> Iterator[Breach]:
         yield from _compare(due, seen.get(exchange_id, []))
     for exchange_id, receipts in seen.items():
         sides = {receipt.side for receipt in receipts}
-        if exchange_id not in dues and sides & JOINED and "gateway" not in sides and not _demand(receipts):
+        known = exchange_id in dues or exchange_id in run.history.injected
+        if not known and sides & JOINED and "gateway" not in sides and not _demand(receipts):
             yield Breach(NAME, exchange_id, f"receipts of an exchange that never was: {', '.join(sorted(sides))}")
     yield from _counted(run)
 

@@ -60,8 +60,8 @@ class Load:
     async def prepare(self) -> None:
         """Attest once what a food licence rests on: the owner's title and the cook's health."""
         if not self._memory.prepared:
-            await self._issue("title", "shop-owner", "T-OWNER")
-            await self._issue("staff-health", "cook", "2026-11-02")
+            await self.issue("title", "shop-owner", "T-OWNER")
+            await self.issue("staff-health", "cook", "2026-11-02")
             self._memory.prepared = True
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,6 +77,12 @@ class Load:
         while self._under_way:
             await asyncio.wait(self._under_way)
 
+    async def give_up(self) -> None:
+        """Cancel what is under way: the test has failed already."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
     def _start(self, operation: Operation) -> None:
         if len(self._under_way) >= IN_FLIGHT:
             self._recorder.counts["held back"] += 1
@@ -87,20 +93,20 @@ class Load:
 
     # ------------------------------------------------------------------------------------------- operations
     async def _title(self) -> None:
-        await self._issue("title", self._chance.choice(HOLDERS["title"]), f"T-{self._next()}")
+        await self.issue("title", self._chance.choice(HOLDERS["title"]), f"T-{self._next()}")
 
     async def _health(self) -> None:
         day = FIRST_EXAM + timedelta(days=self._next())
-        await self._issue("staff-health", self._chance.choice(HOLDERS["staff-health"]), day.isoformat())
+        await self.issue("staff-health", self._chance.choice(HOLDERS["staff-health"]), day.isoformat())
 
     async def _licence(self) -> None:
-        issued = await self._issue("food-licence", "neighbour", f"L-{self._next()}")
+        issued = await self.issue("food-licence", "neighbour", f"L-{self._next()}")
         if issued is not None:
             self._memory.licences.append(issued)
 
     async def _taken(self) -> None:
         """Ask for a licence that exists: refused, whatever happens meanwhile."""
-        await self._issue("title", "shop-owner", "T-OWNER")
+        await self.issue("title", "shop-owner", "T-OWNER")
 
     async def _suspend(self) -> None:
         """Suspend a licence and reinstate it; nobody else touches it meanwhile."""
@@ -153,7 +159,8 @@ class Load:
         await self._recorder.send("read", "licensing", {"certificateId": licence.certificate_id}, read)
 
     # ------------------------------------------------------------------------------------------- in common
-    async def _issue(self, kind: str, persona: str, natural: str) -> Issued | None:
+    async def issue(self, kind: str, persona: str, natural: str) -> Issued | None:
+        """Issue a certificate of a type to a persona, under a natural key."""
         system = ISSUERS[kind]
         office, subject = self._people.offices[system], self._people.subjects[system, persona]
 

@@ -14,6 +14,7 @@ from local_stack.table import DEPLOYMENTS
 
 WITHIN_S: Final = 60.0
 POLL_S: Final = 0.3
+PARKED: Final = "SELECT count(*) FROM parked WHERE event_id::text <> ALL ($1::text[])"
 Counted = dict[tuple[str, str, str], int]
 """(source, topic, key) -> the last number."""
 
@@ -22,14 +23,14 @@ class NotQuiet(AssertionError):
     """Something still waits though its time is up."""
 
 
-async def wait_quiet(stack: Stack, within_s: float = WITHIN_S, *, parked: int = 0) -> float:
-    """Wait until all is quiet; gives the seconds it took. parked: dead letters that a test has put there.
+async def wait_quiet(stack: Stack, within_s: float = WITHIN_S, *, injected: frozenset[str] = frozenset()) -> float:
+    """Wait until all is quiet; gives the seconds it took. injected: events that a test put there, and that may stay.
 
     Raises NotQuiet with what still waits.
     """
     began = time.monotonic()
     while True:
-        left = await unfinished(stack, parked)
+        left = await unfinished(stack, injected)
         if not left:
             return time.monotonic() - began
         if time.monotonic() - began > within_s:
@@ -37,10 +38,10 @@ async def wait_quiet(stack: Stack, within_s: float = WITHIN_S, *, parked: int = 
         await asyncio.sleep(POLL_S)
 
 
-async def unfinished(stack: Stack, parked: int = 0) -> list[str]:
+async def unfinished(stack: Stack, injected: frozenset[str] = frozenset()) -> list[str]:
     """Say what still waits, in words; [] when nothing does."""
     try:
-        found = await asyncio.gather(*(_look(stack, system) for system in DEPLOYMENTS))
+        found = await asyncio.gather(*(_look(stack, system, injected) for system in DEPLOYMENTS))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as away:
         return [f"PostgreSQL: {type(away).__name__}"]
     left = [
@@ -49,9 +50,9 @@ async def unfinished(stack: Stack, parked: int = 0) -> list[str]:
         for table, count in counts.items()
         if count
     ]
-    dead = sum(letters for _, letters, _, _ in found)
-    if dead > parked:
-        left.append(f"{dead} parked")
+    left += [
+        f"{system}: {letters} parked" for system, (_, letters, _, _) in zip(DEPLOYMENTS, found, strict=True) if letters
+    ]
     return left or _behind({k: v for *_, written, _ in found for k, v in written.items()}, [f[3] for f in found])
 
 
@@ -68,13 +69,15 @@ def _behind(written: Counted, reached: list[dict[tuple[str, str, str, str], int]
     return [f"{who}: {keys} keys behind" for who, keys in left.items()]
 
 
-async def _look(stack: Stack, system: str) -> tuple[dict[str, int], int, Counted, dict[tuple[str, str, str, str], int]]:
+async def _look(
+    stack: Stack, system: str, injected: frozenset[str]
+) -> tuple[dict[str, int], int, Counted, dict[tuple[str, str, str, str], int]]:
     deployment = DEPLOYMENTS[system]
     source = f"/zz/{deployment.operator}/{system}"
     connection: Any = await asyncpg.connect(stack.dsn(system), timeout=5)
     try:
         counts = await waiting(connection, deployment.package)
-        letters: int = await connection.fetchval("SELECT count(*) FROM parked")
+        letters: int = await connection.fetchval(PARKED, sorted(injected))
         if any(counts.values()):
             return counts, letters, {}, {}
         written = await connection.fetch("SELECT topic, key, max(keyseq) AS last FROM outbox GROUP BY topic, key")

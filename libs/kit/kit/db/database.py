@@ -198,12 +198,12 @@ class Database:
         rules = flush.FlushRules(self.clock(), self.lanes, self._signer)
         if tx.idem is not None and tx.answer is not None:
             await store_answer(tx, tx.idem, tx.answer)
-        if tx.events:
-            await flush.write_events(tx, rules, tx.events, tx.traces)
         if tx.drafts:
             with translated():
                 slot = await connection.receipt_slot()
-            await flush.write_receipts(tx, rules, f"{self.source}/{slot}", tx.drafts)
+            await flush.write_receipts(tx, rules, f"{self.source}/{slot}", tx.drafts, tx.events, tx.traces)
+        elif tx.events:
+            await flush.write_events(tx, rules, tx.events, tx.traces)
 
     def _after_commit(self, tx: Transaction) -> None:
         if tx.events or tx.drafts:

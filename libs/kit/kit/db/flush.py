@@ -5,6 +5,7 @@ Order of locks everywhere: aggregates, then subject chains, then the slot's coun
 two commits never wait for each other crosswise.
 """
 
+import asyncio
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from datetime import datetime
 from typing import Final
 
 from contracts.base import rfc3339
-from contracts.ids import uuid7
 from contracts.receipts import RECEIPT_TYPE, ReceiptBatch, SignedReceipt
 from contracts.topics import RECEIPT
 from kit.db.queries import Queries
@@ -24,6 +24,10 @@ from kit.telemetry import current_traceparent
 BATCH_RECEIPTS: Final = 200
 BATCH_BYTES: Final = 512 * 1024
 """At most so many receipts, and about so many bytes, in one record (contracts)."""
+
+
+BREATH: Final = 4
+"""Receipts that are built in one go."""
 
 
 @dataclass(frozen=True)
@@ -42,53 +46,54 @@ def key_hash(key: str) -> int:
 
 async def write_events(tx: Queries, rules: FlushRules, events: Sequence[Event], traces: Sequence[str | None]) -> None:
     """Insert events that are no receipts: outbox and outbox_todo, in one statement."""
-    ordered = sorted(zip(events, traces, strict=True), key=lambda pair: (pair[0].topic, pair[0].key))
-    _check_counting(event for event, _ in ordered)
-    await tx.execute(
-        """WITH o AS (
-             INSERT INTO outbox (event_id, lane, khash, topic, key, keyseq, type, headers, payload)
-             SELECT event_id, lane, khash, topic, key, keyseq, type, headers, payload
-             FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::text[],
-                         $8::bytea[], $9::bytea[]) WITH ORDINALITY
-                  AS t (event_id, lane, khash, topic, key, keyseq, type, headers, payload, ord)
-             ORDER BY ord
-             RETURNING lane, id, created_at)
-           INSERT INTO outbox_todo (lane, id, created_at) SELECT lane, id, created_at FROM o""",
-        *_columns([event for event, _ in ordered], rules, [trace for _, trace in ordered]),
-    )
+    await tx.execute(_EVENTS, *_columns(*_in_order(events, traces), rules))
 
 
-async def write_receipts(tx: Queries, rules: FlushRules, slot: str, drafts: Sequence[ReceiptDraft]) -> None:
-    """Build, chain, number and insert the receipts of one commit: one event for at most 200 of them.
+async def write_receipts(
+    tx: Queries,
+    rules: FlushRules,
+    slot: str,
+    drafts: Sequence[ReceiptDraft],
+    events: Sequence[Event] = (),
+    traces: Sequence[str | None] = (),
+) -> None:
+    """Build, chain, number and insert the receipts of one commit, and its *events*, in one statement.
 
-    slot: `{source}/{n}`, held by this connection alone. Raises Unavailable while the ledger's key is unknown.
+    A record holds at most 200 receipts. slot: `{source}/{n}`, held by this connection alone. Raises Unavailable while
+    the ledger's key is unknown.
     """
     if rules.signer is None:
         raise RuntimeError("this process opened its database without a receipt signer")
     receipts = await _build(tx, rules.signer, drafts)
     batches = [ReceiptBatch(receipts=list(part)).wire_bytes() for part in _batches(receipts)]
-    khash = key_hash(slot)
-    await tx.execute(
-        """WITH r AS (
-             INSERT INTO receipt_slot AS s (slot, last_seq) VALUES ($1, $2)
-             ON CONFLICT (slot) DO UPDATE SET last_seq = s.last_seq + $2 RETURNING last_seq),
-           o AS (
-             INSERT INTO outbox (event_id, lane, khash, topic, key, keyseq, type, headers, payload)
-             SELECT t.event_id, $3, $4, $5, $1, r.last_seq - $2 + t.ord, $6, $7, t.payload
-             FROM r, unnest($8::uuid[], $9::bytea[]) WITH ORDINALITY AS t (event_id, payload, ord)
-             ORDER BY t.ord
-             RETURNING lane, id, created_at)
-           INSERT INTO outbox_todo (lane, id, created_at) SELECT lane, id, created_at FROM o""",
-        slot,
-        len(batches),
-        khash % rules.lanes,
-        khash,
-        RECEIPT,
-        RECEIPT_TYPE,
-        _headers(rules.now, {}, current_traceparent()),
-        [uuid7() for _ in batches],
-        batches,
-    )
+    numbered = [Event(RECEIPT, slot, RECEIPT_TYPE, batch, number) for number, batch in enumerate(batches, start=1)]
+    ordered, their_traces = _in_order(events, traces)
+    rows, row_traces = [*ordered, *numbered], [*their_traces, *[current_traceparent()] * len(numbered)]
+    await tx.execute(_EVENTS_AND_RECEIPTS, *_columns(rows, row_traces, rules), slot, len(numbered), RECEIPT)
+
+
+_EVENTS: Final = """WITH o AS (
+  INSERT INTO outbox (event_id, lane, khash, topic, key, keyseq, type, headers, payload)
+  SELECT event_id, lane, khash, topic, key, keyseq, type, headers, payload
+  FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[],
+              $9::bytea[]) WITH ORDINALITY AS t (event_id, lane, khash, topic, key, keyseq, type, headers, payload, ord)
+  ORDER BY ord
+  RETURNING lane, id, created_at)
+INSERT INTO outbox_todo (lane, id, created_at) SELECT lane, id, created_at FROM o"""
+
+# The numbers of receipts come as 1, 2, ..., and the slot says where they begin.
+_EVENTS_AND_RECEIPTS: Final = """WITH r AS (
+  INSERT INTO receipt_slot AS s (slot, last_seq) VALUES ($10, $11)
+  ON CONFLICT (slot) DO UPDATE SET last_seq = s.last_seq + $11 RETURNING last_seq),
+o AS (
+  INSERT INTO outbox (event_id, lane, khash, topic, key, keyseq, type, headers, payload)
+  SELECT event_id, lane, khash, topic, key, CASE topic WHEN $12 THEN r.last_seq - $11 + keyseq ELSE keyseq END, type,
+    headers, payload
+  FROM r, unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[],
+              $9::bytea[]) WITH ORDINALITY AS t (event_id, lane, khash, topic, key, keyseq, type, headers, payload, ord)
+  ORDER BY ord
+  RETURNING lane, id, created_at)
+INSERT INTO outbox_todo (lane, id, created_at) SELECT lane, id, created_at FROM o"""
 
 
 async def _build(tx: Queries, signer: ReceiptSigner, drafts: Sequence[ReceiptDraft]) -> list[SignedReceipt]:
@@ -96,11 +101,13 @@ async def _build(tx: Queries, signer: ReceiptSigner, drafts: Sequence[ReceiptDra
     persons = sorted({draft.person.key for draft in drafts if draft.person is not None})
     chains = await _lock_chains(tx, persons) if persons else {}
     receipts: list[SignedReceipt] = []
-    for draft in drafts:
+    for number, draft in enumerate(drafts, start=1):
         receipt, after = signer.build(draft, chains[draft.person.key] if draft.person else None)
         if draft.person is not None and after is not None:
             chains[draft.person.key] = after
         receipts.append(receipt)
+        if number % BREATH == 0:  # each costs a signature and a seal: others get their turn in between
+            await asyncio.sleep(0)
     if chains:
         await _store_chains(tx, chains)
     return receipts
@@ -130,7 +137,14 @@ async def _store_chains(tx: Queries, chains: Mapping[str, Chain]) -> None:
     )
 
 
-def _columns(events: Sequence[Event], rules: FlushRules, traces: Sequence[str | None]) -> tuple[list[object], ...]:
+def _in_order(events: Sequence[Event], traces: Sequence[str | None]) -> tuple[list[Event], list[str | None]]:
+    """Sort by (topic, key), so that two commits never wait for each other crosswise."""
+    ordered = sorted(zip(events, traces, strict=True), key=lambda pair: (pair[0].topic, pair[0].key))
+    _check_counting(event for event, _ in ordered)
+    return [event for event, _ in ordered], [trace for _, trace in ordered]
+
+
+def _columns(events: Sequence[Event], traces: Sequence[str | None], rules: FlushRules) -> tuple[list[object], ...]:
     hashes = [key_hash(event.key) for event in events]
     return (
         [event.id for event in events],
