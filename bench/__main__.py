@@ -49,7 +49,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of: {', '.join(PARTS)}")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     asked = parser.parse_args(argv)
-    parts = [part for part in PARTS if part in asked.only.split(",")]
+    wanted = asked.only.split(",")
+    if unknown := sorted(set(wanted) - set(PARTS)):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    parts = [part for part in PARTS if part in wanted]
     command = {"command": " ".join(["python -m bench", *argv])}
     report = Report({**command, **machine.state()})
     report.begin()

@@ -15,7 +15,7 @@ from uuid import uuid4
 from bench import people
 from bench.bare_hops import Hops
 from bench.crypto import STEP, case_proof
-from bench.load import Work, closed_loop, open_loop, quantile
+from bench.load import MISSED, Work, closed_loop, open_loop, quantile
 from bench.machine import Used
 from bench.report import Row, median_row
 from bench.world import LAND, MARKET, BenchFailedError, World, expect, post, until
@@ -73,9 +73,9 @@ async def rows(world: World, rounds: int, seconds: float) -> list[Row]:
                 taken.operations = count
                 used[rate] = taken
             full["bare"].append(await closed_loop(hops.pass_through, AT_ONCE, seconds / 3) / (seconds / 3))
-            works = iter(asks(world, wire, persons, release, int(MOST_PER_S * seconds / 3)))
+            more = iter(asks(world, wire, persons, release, int(MOST_PER_S * seconds / 3)))
             with world.meter.measured() as taken:
-                taken.operations = await closed_loop(lambda works=works: next(works)(), AT_ONCE, seconds / 3)  # type: ignore[misc]
+                taken.operations = await closed_loop(lambda more=more: next(more)(), AT_ONCE, seconds / 3)  # type: ignore[misc]
             full["ours"].append(taken.operations / taken.seconds)
             used[0] = taken
         return [*(_row(rate, share, took, used[rate]) for rate in RATES for share in SHARES), _full_row(full, used[0])]
@@ -152,7 +152,7 @@ def asks(world: World, wire: Wire, persons: Sequence[Person], release: int, coun
 def _ask(world: World, wire: Wire, body: bytes) -> Work:
     key, exchange = str(uuid4()), Exchange.new().header()
 
-    async def ask() -> None:
+    async def ask() -> object:
         headers = {
             "authorization": f"Bearer {world.cases.assertion('exchange-bus')}",
             headers_of.IDEMPOTENCY_KEY: key,
@@ -160,9 +160,12 @@ def _ask(world: World, wire: Wire, body: bytes) -> Work:
             headers_of.DEADLINE: str((WAIT_S + 5) * 1000),
             "prefer": f"wait={WAIT_S}",
         }
-        answer = expect(await post(wire, PATH, body, headers), 200)
+        answer = expect(await post(wire, PATH, body, headers), 200, 202)
+        if answer.status == 202:  # nobody is waited for who was seen away, or overloaded, just now
+            return MISSED
         if EvidenceRequest.model_validate_json(answer.body).envelope is None:
             raise BenchFailedError("an answer came without its envelope")
+        return None
 
     return ask
 

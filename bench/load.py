@@ -2,11 +2,13 @@
 """Ways to put load on something: so many at once, or so many a second whatever the answers do."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from bench.world import BenchFailedError
 
+MISSED = object()
 Work = Callable[[], Awaitable[object]]
 
 
@@ -30,14 +32,15 @@ async def open_loop(works: Sequence[Work], rate: float, *, limit_s: float = 60.0
     """Begin each of *works* at its own time, *rate* a second. Gives milliseconds from that time to its end.
 
     A late begin counts as waiting, so a server that stands still for a second shows it in every request of that second.
+    Work that gives MISSED never got what it came for: it took for ever.
     """
     began, took = time.monotonic() + 0.1, [0.0] * len(works)
 
     async def one(index: int, work: Work) -> None:
         due = began + index / rate
         await asyncio.sleep(due - time.monotonic())
-        await work()
-        took[index] = (time.monotonic() - due) * 1000
+        result = await work()
+        took[index] = math.inf if result is MISSED else (time.monotonic() - due) * 1000
 
     try:
         async with asyncio.timeout(len(works) / rate + limit_s), asyncio.TaskGroup() as running:

@@ -2,10 +2,12 @@
 """Rows as they are measured, and how they are shown."""
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -68,14 +70,24 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write all of it as JSON."""
-        rows = [{**asdict(row), "ratio": row.ratio} for row in self.rows]
-        path.write_text(
-            json.dumps({"head": dict(self.head), "rows": rows}, indent=1, ensure_ascii=False) + "\n", "utf-8"
-        )
+        rows = [_finite({**asdict(row), "ratio": row.ratio}) for row in self.rows]
+        text = json.dumps({"head": dict(self.head), "rows": rows}, indent=1, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", "utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """Null for what never came: JSON knows no infinity."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number(value: float) -> str:
     """Three figures, no more: the rest is noise."""
+    if not math.isfinite(value):
+        return "never"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"

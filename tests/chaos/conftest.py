@@ -20,13 +20,19 @@ def fields(profile: Profile, folder: Path) -> Iterator[Field]:
         yield Field(stack, folder, SEED)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """One process of each service."""
+    """One process of each service, for all tests of a module: what one test leaves behind, the next one checks too."""
     yield from fields("laptop", tmp_path_factory.mktemp("laptop"))
 
 
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
-    """Two processes of the services that matter."""
-    yield from fields("pairs", tmp_path_factory.mktemp("pairs"))
+@pytest.fixture
+def fresh_laptop(tmp_path: Path) -> Iterator[Field]:
+    """One process of each service, for one test."""
+    yield from fields("laptop", tmp_path)
+
+
+@pytest.fixture
+def fresh_pairs(tmp_path: Path) -> Iterator[Field]:
+    """Two processes of the services that matter, for one test."""
+    yield from fields("pairs", tmp_path)

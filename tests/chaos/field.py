@@ -111,3 +111,8 @@ class Field:
         assert accepted, f"{said}, seed {self.seed}: nothing was accepted"
         self.stack.check()
         return run
+
+    def report(self, victim: str) -> None:
+        """Say what a run of kills came to."""
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.totals.items()))
+        print(f"\n{victim}: {counts}; 0 lost, 0 doubled; seed {self.seed}")  # noqa: T201 - the report of a chaos run
