@@ -68,8 +68,8 @@ types: setup ## mypy, strict: all packages, then one tests folder at a time (fil
 imports: setup ## who may import whom
 	$(BIN)/lint-imports
 
-unit: setup ## rules and use cases, without any I/O, and the house rules
-	$(PYTEST) $(UNIT)
+unit: setup ## rules and use cases, without any I/O, the house rules, and the checker of the chaos runs
+	$(PYTEST) $(UNIT) tests/chaos/test_checker.py
 
 store: setup ## SQL and delivery on a real PostgreSQL
 	$(PYTEST) $(STORE)
@@ -80,12 +80,12 @@ integration: setup ## the whole stack, two of each service
 chaos: setup ## kill processes while it works, ten times each; nothing may be lost or doubled (half an hour)
 	$(PYTEST) -s tests/chaos
 
-chaos-short: setup ## the same, each fault once
+chaos-short: setup ## the same, each fault once (a few minutes)
 	$(PYTEST) tests/chaos -m "not full"
 
 check: lint types imports unit ## all that needs no database: lint, types, imports, unit
 
-test: check store integration chaos-short ## everything, under twenty minutes
+test: check store integration ## all but chaos and bench, under twenty minutes
 
 bench: setup ## measure the stack under load
 	$(BIN)/python -m bench

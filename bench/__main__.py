@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import uvloop
 
 from bench import crypto, delivery, evidence, issuing, machine, starting
 from bench.report import Report, Row
-from bench.world import World
+from bench.world import BenchFailedError, World
 from local_stack.harness import Stack
 
 PARTS = ("crypto", "start", "memory", "delivery", "issue", "evidence")
@@ -47,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure the stack beside its floors.")
     parser.add_argument("--quick", action="store_true", help="every part once and short")
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, help="how often floor and ours take turns (3; quick: 1)")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     asked = parser.parse_args(argv)
     wanted = asked.only.split(",")
@@ -58,12 +59,13 @@ def main(argv: Sequence[str]) -> int:
     report.begin()
     folder = Path(tempfile.mkdtemp(prefix="tongban-bench-"))
     try:
-        measure(report, parts, QUICK if asked.quick else FULL, folder, twice=not asked.quick)
+        size = QUICK if asked.quick else FULL
+        measure(report, parts, replace(size, rounds=asked.rounds or size.rounds), folder, twice=not asked.quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if asked.json:
         report.write(asked.json)
-    return 0
+    return 1 if report.failed else 0
 
 
 def measure(report: Report, parts: Sequence[str], size: Size, folder: Path, *, twice: bool) -> None:
@@ -100,8 +102,11 @@ def _on_stack(report: Report, parts: Sequence[str], size: Size, stack: Stack, fo
     for part in parts:
         if part in jobs:
             title, work = jobs[part]
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                report.add(title, runner.run(work()))
+            try:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    report.add(title, runner.run(work()))
+            except* BenchFailedError as why:
+                report.fail(title, why)
     if "memory" in parts:
         report.add("Memory", memory + (starting.memory(stack, "after the load") if set(parts) & jobs.keys() else []))
 

@@ -160,8 +160,8 @@ def _ask(world: World, wire: Wire, body: bytes) -> Work:
             headers_of.DEADLINE: str((WAIT_S + 5) * 1000),
             "prefer": f"wait={WAIT_S}",
         }
-        answer = expect(await post(wire, PATH, body, headers), 200, 202)
-        if answer.status == 202:  # nobody is waited for who was seen away, or overloaded, just now
+        answer = expect(await post(wire, PATH, body, headers), 200, 202, 503, 504)
+        if answer.status != 200:  # overloaded: nobody waits for a holder who was seen away just now
             return MISSED
         if EvidenceRequest.model_validate_json(answer.body).envelope is None:
             raise BenchFailedError("an answer came without its envelope")

@@ -80,9 +80,10 @@ class Meter:
         before, busy, began = self._read(), busy_s(), time.monotonic()
         yield used
         used.seconds = time.monotonic() - began
+        busy = busy_s() - busy
         after = self._read()
         used.cpu = {name: max(0.0, after[name] - before.get(name, 0.0)) for name in after}
-        used.others = max(0.0, (busy_s() - busy - sum(used.cpu.values())) / used.seconds)
+        used.others = max(0.0, (busy - sum(used.cpu.values())) / used.seconds)
 
     def memory_mb(self) -> tuple[Mapping[str, float], Mapping[str, float]]:
         """Memory of each process in MB, with its children: its share of pages that several use (PSS), and RSS."""
@@ -102,7 +103,8 @@ class Meter:
         for name, known in self._stack.supervisor.states.items():
             with suppress(psutil.Error):
                 parent = psutil.Process(known.pid)
-                found[name] = [parent, *parent.children(recursive=True)]
+                # Looking for children reads all of /proc, and only the database has any.
+                found[name] = [parent, *(parent.children() if name == "postgres" else [])]
         return found
 
 

@@ -51,6 +51,7 @@ class Report:
     head: Mapping[str, str]
     console: Console = field(default_factory=lambda: Console(width=170, highlight=False))
     rows: list[Row] = field(default_factory=list)
+    failed: bool = False
 
     def begin(self) -> None:
         """Print the machine and the command."""
@@ -67,6 +68,14 @@ class Report:
         for row in rows:
             table.add_row(*_cells(row))
         self.console.print(table)
+
+    def fail(self, title: str, why: BaseExceptionGroup[Exception]) -> None:
+        """Say that a part couldn't be measured; the others can."""
+        self.failed = True
+        first: BaseException = why
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        self.console.print(f"{title}: not measured: {first}", style="red")
 
     def write(self, path: Path) -> None:
         """Write all of it as JSON."""

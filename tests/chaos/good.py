@@ -10,7 +10,8 @@ from checker import rows
 from checker.rows import Event, Receipt, Run
 from kit.events import key_uuid
 
-BUS, CASES, LEDGER, IDENTITY = (f"/zz/119999000000002030/{s}" for s in ("exchange-bus", "cases", "ledger", "identity"))
+DATA_OFFICE = "/zz/119999000000002030"
+BUS, CASES, LEDGER, GATEWAY = (f"{DATA_OFFICE}/{system}" for system in ("exchange-bus", "cases", "ledger", "gateway"))
 HEALTH, MARKET = "/zz/11999900000000035X/certificates-1", "/zz/1199990000000006XB/certificates-2"
 MARKET_OFFICE, TAX_OFFICE = "1199990000000006XB", "119999000000000941"
 FACT, HOLDING, ENVELOPE = "certificates.certificate", "certificates.holding", "envelope.{}.v1"
@@ -172,13 +173,24 @@ class Story:
             "closed": frozenset({case_id}),
         }
 
+    def ask(self) -> None:
+        """Let an office ask what it may not, twice: the gateway died after its first `pending`."""
+        for sides in (("pending",), ("pending", "gate", "refused")):
+            exchange_id = self.id("exchange")
+            for side in sides:
+                if side == "gate":
+                    self.receipt(BUS, "gate", exchange_id, "refused", request_hash="h")
+                else:
+                    self.receipt(GATEWAY, "gateway", exchange_id, side, request_hash="h")
+        self.requests.append(rows.Request(self.id("request"), "ask", "x", self.id("key"), {}, "failed"))
+
     def end(self) -> Run:
         """Give what is left of it."""
         return Run(
             history=rows.History(self.requests, self.handled),
             databases={
                 source.rpartition("/")[2]: self._database(source)
-                for source in (BUS, CASES, LEDGER, IDENTITY, HEALTH, MARKET)
+                for source in (BUS, CASES, LEDGER, GATEWAY, HEALTH, MARKET)
             },
             bus=self.bus,
             certificates=self.certificates,
@@ -212,4 +224,5 @@ def good_run() -> Run:
     licence = story.change(licence, "02", "suspended")
     story.change(licence, "01", "reinstated")
     story.case()
+    story.ask()
     return story.end()

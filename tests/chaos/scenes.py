@@ -15,6 +15,15 @@ from local_stack.table import HEALTH, MARKET_REGULATION
 OUTSIDER = "certificates-9"
 CLOSED = "SELECT count(*) FROM case_file WHERE state <> 'open'"
 MORE_CLOSED = "SELECT greatest(count(*) - $1::bigint, 0) FROM case_file WHERE state <> 'open'"
+PARKED = "SELECT reason FROM parked WHERE event_id::text = $1"
+DEAD = "SELECT reason FROM parked WHERE event_id::text = $1 AND state = 'dead'"
+GIVE_UP = "UPDATE parked SET state = 'dead', tries = 5, next_try_at = NULL WHERE event_id::text = $1"
+LOSSES = [
+    ("certificates-2", "DELETE FROM certificate WHERE id = (SELECT id FROM certificate WHERE task_id IS NULL LIMIT 1)"),
+    ("exchange-bus", "DELETE FROM delivery WHERE delivery_id = (SELECT delivery_id FROM delivery LIMIT 1)"),
+    ("cases", "DELETE FROM outbox WHERE id = (SELECT max(id) FROM outbox)"),
+]
+"""One row each of what was accepted, of what took effect, of what was sent."""
 
 
 async def calm(scene: Scene) -> str:
@@ -76,8 +85,7 @@ async def garbage(scene: Scene) -> str:
         ids = {"taskid": task_id}
         events.append(await poison.put(stack, CERTIFICATE, key, number, kind, value, source=source, attributes=ids))
         scene.recorder.history.write("injected", eventId=events[-1])
-    parked = "SELECT reason FROM parked WHERE event_id::text = $1"
-    reasons = [await look.until(stack, "cases", parked, event_id) for event_id in events]
+    reasons = [await look.until(stack, "cases", PARKED, event_id) for event_id in events]
     assert reasons == ["BODY_MALFORMED", "BEHIND_PARKED"], reasons
     await look.until(stack, "cases", MORE_CLOSED, await look.value(stack, "cases", CLOSED))
     assert await look.value(stack, "cases", "SELECT count(*) FROM parked WHERE key <> $1", key) == 0
@@ -85,7 +93,10 @@ async def garbage(scene: Scene) -> str:
 
 
 def stranger(*, until_dead: bool) -> Harm:
-    """Let a system that nobody knows send an envelope: parked; registered and redriven, it is delivered."""
+    """Let a system that nobody knows send an envelope: parked; registered and redriven, it is delivered.
+
+    until_dead: wait until all tries are used up, which takes half a minute; without, they are taken away at once.
+    """
 
     async def harm(scene: Scene) -> str:
         stack, system, event_id = scene.stack, f"{OUTSIDER}{uuid7().hex[-6:]}", str(uuid7())
@@ -103,9 +114,10 @@ def stranger(*, until_dead: bool) -> Harm:
             attributes={"exchangeid": event_id, "grantid": "G-0902"},
             event_id=event_id,
         )
-        state = "'dead'" if until_dead else "'retry', 'dead'"
-        parked = f"SELECT reason FROM parked WHERE event_id::text = $1 AND state IN ({state})"  # noqa: S608
-        reason = await look.until(stack, "exchange-bus", parked, event_id, within_s=60)
+        await look.until(stack, "exchange-bus", PARKED, event_id)
+        if not until_dead:
+            await look.execute(stack, "exchange-bus", GIVE_UP, event_id)
+        reason = await look.until(stack, "exchange-bus", DEAD, event_id, within_s=60)
         signing = PrivateKey.generate()
         keys = [{"kid": signing.kid, "use": "sig", "jwk": signing.public.jwk(), "from": SINCE}]
         record = {"systemId": system, "operator": MARKET_REGULATION, "offices": [MARKET_REGULATION]}

@@ -193,6 +193,21 @@ def no_side(side: str) -> Spoil:
     return spoil
 
 
+def no_outcome(run: Run) -> Run:
+    gone = first(run.receipts, lambda one: (one.side, one.decision) == ("gateway", "refused"))
+    return replace(
+        run,
+        receipts=[one for one in run.receipts if one is not gone],
+        ledger=[one for one in run.ledger if one.receipt is not gone],
+    )
+
+
+def outcome_without_pending(run: Run) -> Run:
+    outcome = first(run.receipts, lambda one: (one.side, one.decision) == ("gateway", "refused"))
+    gone = first(run.receipts, lambda one: one.exchange_id == outcome.exchange_id and one.decision == "pending")
+    return replace(run, receipts=[one for one in run.receipts if one is not gone])
+
+
 def other_question(run: Run) -> Run:
     return replace(run, receipts=changed(run.receipts, lambda one: one.side == "gate", request_hash="another"))
 
@@ -317,6 +332,8 @@ DEFECTS: dict[Invariant, list[Spoil]] = {
     Invariant.KEYSEQ_WHOLE: [swapped_on_bus, gap_in_outbox, gap_at_consumer, gap_at_ledger, unheard_key],
     Invariant.RECEIPT_SIDES: [
         *(no_side(side) for side in ("asker", "gate", "holder", "delivery")),
+        no_outcome,
+        outcome_without_pending,
         other_question,
         other_envelope,
         unseen_share,

@@ -70,3 +70,7 @@ async def test_the_bus_may_be_away_for_a_minute(laptop: Field) -> None:
 
 async def test_identity_may_be_away_for_half_a_minute(laptop: Field) -> None:
     await laptop.survives(scenes.identity_away(30))
+
+
+async def test_a_dead_letter_is_freed_once_its_reason_is_gone(laptop: Field) -> None:
+    await laptop.survives(scenes.stranger(until_dead=True))

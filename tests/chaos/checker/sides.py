@@ -5,7 +5,7 @@ What is due is read from the services' own rows and envelopes, never from the re
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ OWN_CASE: Final = "own-case"
 MINT_ALIAS: Final = "mint-alias"
 JOINED: Final = frozenset({"asker", "gate", "delivery"})
 """Sides that always belong to an exchange which the services know of."""
+
+REFUSED_AT_GATE: Final = [("gate", "refused"), ("gateway", "pending"), ("gateway", "refused")]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,14 @@ def receipt_sides(run: Run) -> Iterator[Breach]:
     seen = grouped(run.receipts, lambda receipt: receipt.exchange_id)
     for exchange_id, due in dues.items():
         yield from _compare(due, seen.get(exchange_id, []))
-    for exchange_id, receipts in seen.items():
+    others = {
+        name: receipts for name, receipts in seen.items() if name not in dues and name not in run.history.injected
+    }
+    at_door = {name: receipts for name, receipts in others.items() if any(one.side == "gateway" for one in receipts)}
+    yield from _at_door(run, at_door)
+    for exchange_id, receipts in others.items():
         sides = {receipt.side for receipt in receipts}
-        known = exchange_id in dues or exchange_id in run.history.injected
-        if not known and sides & JOINED and "gateway" not in sides and not _demand(receipts):
+        if exchange_id not in at_door and sides & JOINED and not _demand(receipts):
             yield Breach(NAME, exchange_id, f"receipts of an exchange that never was: {', '.join(sorted(sides))}")
     yield from _counted(run)
 
@@ -81,6 +87,25 @@ def _tasks(run: Run) -> Iterator[Due]:
         if event.type == "envelope.task.v1":
             sides = [("asker", frozenset({"released"})), ("delivery", frozenset({"released"}))]
             yield Due(event.attributes["exchangeid"], sides, event.digest)
+
+
+def _at_door(run: Run, exchanges: Mapping[str, Sequence[Receipt]]) -> Iterator[Breach]:
+    """Exchanges that offices began and the gate refused: pending, the gate's refusal, the outcome.
+
+    A gateway that dies in between leaves its `pending` alone, for the ledger to tell; the client then asks in another
+    exchange. So each client that got its answer has one exchange with all three.
+    """
+    whole = 0
+    for exchange_id, receipts in exchanges.items():
+        sides = sorted((one.side, one.decision) for one in receipts)
+        whole += sides == REFUSED_AT_GATE
+        if not Counter(sides) <= Counter(REFUSED_AT_GATE) or ("gateway", "pending") not in sides:
+            yield Breach(NAME, exchange_id, f"a refused exchange has {sides}")
+        if len({one.request_hash for one in receipts}) > 1:
+            yield Breach(NAME, exchange_id, "the sides don't agree on what was asked")
+    answered = sum(request.kind == "ask" and request.outcome == "failed" for request in run.history.requests)
+    if whole < answered:
+        yield Breach(NAME, "gateway", f"{answered} asks were refused, {whole} exchanges have every side")
 
 
 def _ended(attributes: object) -> frozenset[str]:

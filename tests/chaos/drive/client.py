@@ -72,6 +72,8 @@ class Recorder:
         except Problem as problem:
             if problem.passing or problem.status >= 500:
                 self.history.write("unknown", id=request_id, code=problem.code)
+                if problem.status == 500:  # whatever is away, the answer is 503: a bare 500 is a bug of ours
+                    self.refusals[f"{about['kind']} {problem.code}"] += 1
                 return None, problem.code, False
             self.history.write("failed", id=request_id, code=problem.code)
             return None, problem.code, True

@@ -19,6 +19,15 @@ async def value(stack: Stack, system: str, query: str, *args: object) -> Any:
         await connection.close()
 
 
+async def execute(stack: Stack, system: str, statement: str, *args: object) -> None:
+    """Change a deployment's database behind its back."""
+    connection = await asyncpg.connect(stack.dsn(system), timeout=5)
+    try:
+        await connection.execute(statement, *args)
+    finally:
+        await connection.close()
+
+
 async def until(stack: Stack, system: str, query: str, *args: object, within_s: float = 30.0) -> Any:
     """Ask until the value counts (is true, not 0, not empty); gives it. Fails with the query when the time is up."""
     end = time.monotonic() + within_s

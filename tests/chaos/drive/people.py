@@ -14,19 +14,19 @@ from typing import Final, Self, TypeVar
 import yaml
 
 from contracts.base import Model
-from contracts.envelopes import Task
-from contracts.exchange_bus import Delivery
+from contracts.envelopes import LegalBasis, Task
+from contracts.exchange_bus import AskEvidence, Delivery, PersonSubject, Subject
 from drive.client import Recorder
 from kit.envelopes import digest
 from local_stack.harness import Stack
+from local_stack.table import MARKET_REGULATION, NATURAL_RESOURCES, TAX
 from tongban import Citizen, Office, TongbanError
 from tongban.clock import system_clock
 from tongban.inbox import Handled, deliveries
 
 T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[3]
-MARKET, TAX = "1199990000000006XB", "119999000000000941"
-READERS: Final = {"licensing": MARKET, "tax-office": TAX}
+READERS: Final = {"licensing": MARKET_REGULATION, "tax-office": TAX}
 ISSUERS: Final = {"title": "land-registry", "staff-health": "health-registry", "food-licence": "licensing"}
 FROM: Final = date(2026, 1, 1)
 PERSONAS: Final[dict[str, str]] = {
@@ -126,6 +126,7 @@ class Reader:
         )
 
     async def _decide(self, task: Task) -> None:
+        await self._ask_in_vain(task)
         if any(need.outcome != "answered" for need in task.needs):
             await self._refuse(task)
             return
@@ -142,6 +143,28 @@ class Reader:
 
         facts = {"type": "food-licence", "naturalKey": number, "taskId": task.task_id}
         await self._recorder.send("issue", self._system, facts, approve, key=f"task-{task.task_id}")
+
+    async def _ask_in_vain(self, task: Task) -> None:
+        """Ask for evidence about somebody whom the case proof doesn't name: refused at the gate, with receipts."""
+        question = AskEvidence(
+            case_id=task.case_id,
+            step=task.step,
+            case_proof=task.case_proof,
+            entry="P-0204",
+            release=1,
+            type="title",
+            type_version=1,
+            fields=["place"],
+            subject=Subject(person=PersonSubject(platform=task.subject, holders={NATURAL_RESOURCES: task.subject})),
+            purpose="premises-check",
+            legal_basis=LegalBasis(kind="request"),
+            deadline=task.deadline,
+        )
+
+        async def ask(key: str) -> Model:
+            return await self._office.ask(question, key=key)
+
+        await self._recorder.send("ask", self._system, {"taskId": task.task_id}, ask)
 
     async def _refuse(self, task: Task) -> None:
         async def refuse(_key: str) -> Model:

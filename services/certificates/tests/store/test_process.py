@@ -32,7 +32,7 @@ from kit.registry import sign_record
 from local_stack.ports import choose
 from local_stack.testing import FreshDatabase, KafkaServer
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 class Process:
@@ -165,7 +165,7 @@ class Process:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
     async def post(self, office: str, path: str, body: Any, key: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from local_stack.testing import FreshDatabase, KafkaServer, PostgresServer
 
 MARKET = "1199990000000006XB"
 COOK = "999900198908220138"
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 @dataclass(frozen=True)

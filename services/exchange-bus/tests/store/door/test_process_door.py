@@ -29,7 +29,7 @@ from local_stack.testing import FreshDatabase, KafkaServer
 
 from .conftest import DATA_OFFICE, LAND, MARKET, House
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Process:
@@ -125,7 +125,7 @@ class Process:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(how)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return await self.process.wait()
 
     async def call(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> HttpAnswer:
