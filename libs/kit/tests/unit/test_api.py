@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -339,3 +339,14 @@ async def test_a_request_leaves_one_span_even_if_somebody_set_a_global_tracer(
     assert (line["name"], line["traceId"], line["parentSpanId"]) == ("GET /v1/things", "a" * 32, "b" * 16)
     assert set(line["attributes"]) == {"request_id", "route", "status"}
     assert not foreign.get_finished_spans()
+
+
+def test_a_dependency_that_would_run_in_a_thread_is_refused_when_the_route_is_made() -> None:
+    def slow(request: Request) -> str:
+        return request.method
+
+    with pytest.raises(TypeError, match="a dependency is async"):
+
+        @StrictRouter().get("/slow")
+        async def route(said: Annotated[str, Depends(slow)]) -> str:
+            return said
