@@ -22,6 +22,7 @@ from drive.quiet import wait_quiet
 from local_stack.harness import Stack
 
 SHOWN = 30
+QUIET = "quiet, tenths of a second"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Field:
                 enough.set()
                 await loading
                 took = await wait_quiet(self.stack, injected=history.read(self.history).injected)
-                self.totals["quiet, tenths of a second"] += int(took * 10)
+                self.totals[QUIET] += int(took * 10)
             finally:
                 enough.set()
                 await load.give_up()
@@ -114,5 +115,8 @@ class Field:
 
     def report(self, victim: str) -> None:
         """Say what a run of kills came to."""
-        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.totals.items()))
-        print(f"\n{victim}: {counts}; 0 lost, 0 doubled; seed {self.seed}")  # noqa: T201 - the report of a chaos run
+        counts = ", ".join(f"{count} {what}" for what, count in self.totals.most_common() if what != QUIET)
+        quiet_s = self.totals[QUIET] / 10 / max(self.totals["faults"], 1)
+        print(  # noqa: T201 - the report of a chaos run
+            f"\n{victim}: {counts}; quiet after {quiet_s:.1f} s on average; 0 lost, 0 doubled; seed {self.seed}"
+        )
