@@ -81,11 +81,11 @@ chaos: setup ## kill processes while it works, ten times each; nothing may be lo
 	$(PYTEST) -s tests/chaos
 
 chaos-short: setup ## the same, each fault once (a few minutes)
-	$(PYTEST) tests/chaos -m "not full"
+	$(PYTEST) tests/chaos/test_short.py
 
 check: lint types imports unit ## all that needs no database: lint, types, imports, unit
 
-test: check store integration ## all but chaos and bench, under twenty minutes
+test: check store integration chaos-short ## all but the long chaos run and bench, under twenty minutes
 
 bench: setup ## measure the stack under load
 	$(BIN)/python -m bench
