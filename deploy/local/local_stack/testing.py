@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A pytest plugin: real PostgreSQL and real Kafka for ``store`` tests, started once per session, thrown away after.
 
-Fixtures: ``postgres_server`` and ``kafka_server`` (session), ``fresh_database`` (a function per test)::
+Fixtures: ``postgres_server`` and ``kafka_server`` (session), ``empty_kafka_server`` (a broker of one test file, where
+no other test's registry or catalogue stands), ``fresh_database`` (a function per test)::
 
     async def test_a_certificate_is_found_again(fresh_database):
         dsn = await fresh_database("certificates")
@@ -14,6 +15,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +135,19 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[KafkaServer]:
     """A Kafka broker of this test session."""
+    with _broker() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def empty_kafka_server() -> Iterator[KafkaServer]:
+    """A Kafka broker of this test file alone."""
+    with _broker() as server:
+        yield server
+
+
+@contextmanager
+def _broker() -> Iterator[KafkaServer]:
     with _Folder("kafka") as folder:
         server = KafkaServer(folder / "kafka", ordinary())
         server.start()

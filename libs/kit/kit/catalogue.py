@@ -60,7 +60,7 @@ class CatalogueReplica:
         self._allow_empty = allow_empty
         self._current = Catalogue(0, ())
         self._waiting: set[int] = set()
-        """Releases that were announced and aren't complete (or aren't ours)."""
+        """Releases that were announced under our signature and aren't complete."""
         self._listeners: list[Callable[[Catalogue], None]] = []
         self._follow: Callable[[asyncio.Event], Awaitable[None]] | None = None
 
@@ -78,7 +78,8 @@ class CatalogueReplica:
 
         keep_in: folder for a copy on disk, so that a restart needs nobody; None for none.
         """
-        replica: Replica[bytes] = Replica(bootstrap_servers, topics.CATALOGUE_ENTRY, _raw, keep_in=keep_in)
+        parse = _reader(trust.catalogue, clock)
+        replica: Replica[bytes] = Replica(bootstrap_servers, topics.CATALOGUE_ENTRY, parse, keep_in=keep_in)
         catalogue = cls(replica, trust.catalogue, clock, allow_empty=allow_empty)
         replica.on_change(catalogue.changed)
         catalogue._follow = replica.run
@@ -116,8 +117,9 @@ class CatalogueReplica:
 
     def changed(self, key: str) -> None:
         """Take note that the record under *key* is new, and swap to the newest release that is complete."""
-        if key.startswith(_RELEASE) and (number := key.removeprefix(_RELEASE)).isascii() and number.isdecimal():
-            self._waiting.add(int(number))
+        number = _number(key)
+        if number is not None and self._manifest(number) is not None:  # what nobody signed is not waited for
+            self._waiting.add(number)
         for release in sorted(self._waiting, reverse=True):
             if release > self.release and (catalogue := self._complete(release)) is not None:
                 self._current = catalogue
@@ -181,5 +183,18 @@ def _entry(data: bytes) -> Entry | None:
         return None
 
 
-def _raw(record: Record) -> bytes | None:
-    return record.data  # judged when a manifest names it: by itself an entry has no signature
+def _number(key: str) -> int | None:
+    """Give the number in the key of a manifest, None for the key of an entry."""
+    number = key.removeprefix(_RELEASE)
+    return int(number) if number != key and number.isascii() and number.isdecimal() else None
+
+
+def _reader(root: PublicKey, clock: Clock) -> Callable[[Record], bytes | None]:
+    """Give the reader of the topic: it refuses a manifest that *root* did not sign, so that the one before it stays."""
+
+    def read(record: Record) -> bytes | None:
+        if record.data is not None and record.key.startswith(_RELEASE):
+            read_manifest(record.data, root, clock)
+        return record.data  # an entry has no signature: it is judged when a manifest names it
+
+    return read

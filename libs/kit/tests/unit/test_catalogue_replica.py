@@ -112,7 +112,10 @@ def test_an_entry_that_is_not_the_one_signed_keeps_its_release_away() -> None:
     ids=["forged", "moved", "unsigned", "no number", "foreign digit"],
 )
 def test_a_manifest_that_is_not_ours_changes_nothing(name: str, data: bytes) -> None:
-    assert Bus().put(office(1), (name, data)).release == 0
+    bus = Bus(allow_empty=True)
+    catalogue = bus.put(office(1), (name, data))
+    assert (catalogue.release, catalogue.ready) == (0, True)
+    assert bus.put(manifest(2, office(1))).release == 2
 
 
 def test_an_entry_that_no_model_reads_keeps_its_release_away() -> None:

@@ -192,10 +192,12 @@ async def mint(order: MintAliases, world: Annotated[Any, Depends(from_state("wor
 
 @pytest.fixture
 async def running(
-    make_world: Any, tmp_path: Path, fresh_database: FreshDatabase, kafka_server: KafkaServer
+    make_world: Any, tmp_path: Path, fresh_database: FreshDatabase, empty_kafka_server: KafkaServer
 ) -> AsyncIterator[Process]:
     """A ready process with the house around it."""
-    made = Process(make_world(system_clock()), tmp_path, await fresh_database("certificates"), kafka_server.bootstrap)
+    made = Process(
+        make_world(system_clock()), tmp_path, await fresh_database("certificates"), empty_kafka_server.bootstrap
+    )
     made.write_files()
     await made.seed()
     api = create_api(made.world.settings(port=made.identity_port), routers=[identity], state={"world": made.world})

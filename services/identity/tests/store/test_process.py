@@ -128,15 +128,15 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
 async def process(
     fresh_database: FreshDatabase,
     postgres_server: PostgresServer,
-    kafka_server: KafkaServer,
+    empty_kafka_server: KafkaServer,
     make_house: Callable[..., Any],
     tmp_path: Path,
 ) -> AsyncIterator[Process]:
-    await ensure_topics(kafka_server.bootstrap, topics.TOPICS)
+    await ensure_topics(empty_kafka_server.bootstrap, topics.TOPICS)
     house = make_house()
     house.clock = system_clock
-    house.registry = Registry.from_bus(kafka_server.bootstrap, house.trust, system_clock)
-    made = Process(house, tmp_path, await fresh_database("identity"), kafka_server.bootstrap)
+    house.registry = Registry.from_bus(empty_kafka_server.bootstrap, house.trust, system_clock)
+    made = Process(house, tmp_path, await fresh_database("identity"), empty_kafka_server.bootstrap)
     made.start()
     try:
         async with made.forwarder:

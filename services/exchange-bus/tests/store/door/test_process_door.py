@@ -163,10 +163,10 @@ class Process:
 
 @pytest.fixture
 async def running(
-    house: House, tmp_path: Path, fresh_database: FreshDatabase, kafka_server: KafkaServer
+    house: House, tmp_path: Path, fresh_database: FreshDatabase, empty_kafka_server: KafkaServer
 ) -> AsyncIterator[Process]:
     """A ready process that nobody has given a catalogue yet."""
-    made = Process(house, tmp_path, await fresh_database("exchange_bus"), kafka_server.bootstrap)
+    made = Process(house, tmp_path, await fresh_database("exchange_bus"), empty_kafka_server.bootstrap)
     await made.register()
     try:
         await made.start()
