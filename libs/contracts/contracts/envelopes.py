@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from contracts.base import Code, Digest, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
+from contracts.base import Code, Day, Digest, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
+from contracts.cases import Visit
 from contracts.certificates.api import FactType, Presentation, Status
 from contracts.receipts import Asker
 
@@ -105,14 +106,34 @@ class NeedAnswer(Model):
 
 
 class IssueOrder(Model):
-    """What the task asks the office to issue; `holder` is an alias for the office's `answering` key."""
+    """What the task asks the office to issue; `holder` is an alias for the office's `answering` key.
+
+    `to`: the subject's name in the life event. An organisation stands under `organisation`; neither: the step founds it,
+    and the office gives it its code. `amends`: a new version of the certificate that the holder has. `provisional`: on a
+    promise, to be checked until that day.
+    """
 
     type: Code
-    holder: Jwe
+    to: Code
+    holder: Jwe | None = None
+    organisation: OfficeCode | None = None
+    amends: bool = False
+    provisional: Day | None = None
+
+
+class Undo(Model):
+    """A task of a withdrawn case: cancel what an earlier task led to."""
+
+    task_id: Id
+    certificate_ids: list[Id]
 
 
 class Task(Model):
-    """cases -> office. `subject`: the applicant as alias for the office's `inbox` key."""
+    """cases -> office. `subject`: the applicant as alias for the office's `inbox` key.
+
+    `deemed`: the office was silent too long; the step passed, and what it issues is due at once. `undo`: the applicant
+    withdrew; nothing else is asked.
+    """
 
     task_id: Id
     case_id: Id
@@ -125,3 +146,6 @@ class Task(Model):
     needs: list[NeedAnswer]
     issues: list[IssueOrder]
     case_proof: Jws
+    visit: Visit | None = None
+    deemed: bool = False
+    undo: Undo | None = None

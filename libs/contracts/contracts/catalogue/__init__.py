@@ -3,6 +3,7 @@
 
 from contracts.catalogue.entries import (
     ENTRY_MODELS,
+    Calendar,
     CertificateType,
     Demand,
     Entry,
@@ -21,6 +22,7 @@ from contracts.catalogue.view import Catalogue
 
 __all__ = [
     "ENTRY_MODELS",
+    "Calendar",
     "Catalogue",
     "CertificateType",
     "Demand",

@@ -82,6 +82,18 @@ class Responsibility(Dated):
     within: dict[Literal["workingDays"], int]
     on_silence: Literal["deemed", "escalate"]
     risk: Literal["low", "medium", "high"]
+    inspect_within: dict[Literal["workingDays"], int] | None = None
+    """After a commitment: until when the promise is checked on the spot."""
+    law: Text
+
+
+class Calendar(Dated):
+    """The working days of the country: weekdays without `holidays`, and the `workdays` that make up for some of them."""
+
+    kind: Literal["calendar"]
+    id: Code
+    holidays: list[Day] = []
+    workdays: list[Day] = []
     law: Text
 
 
@@ -151,10 +163,11 @@ class Need(Model):
 
 
 class IssueRule(Model):
-    """What an approval issues, and to which subject."""
+    """What an approval issues, and to which subject; `amends`: a new version of the one that the subject has."""
 
     type: Code
     to: Code
+    amends: bool = False
 
 
 class InputField(Model):
@@ -164,10 +177,18 @@ class InputField(Model):
     type: Literal["text", "file", "boolean", "date"]
     max_length: int = 400
     media: list[Text] = []
+    max_bytes: Annotated[int, Field(ge=1, le=262_144)] = 131_072
+    """Of a file, once decoded."""
 
 
 class LifeEventStep(Model):
-    """One step. One task per office in `tasks`; starts when all of `after` are done and its needs are answered."""
+    """One step. One task per office in `tasks`; starts when all of `after` are done and its needs are answered.
+
+    optional: only where the applicant chose its service. input: the fields that the step's offices see, and nobody else.
+    commitment: the boolean input by which the applicant promises; due where mode is `commitment`. visit: the joint visit
+    that the step shares. on_refusal: what a refusal takes with it: the steps that wait for this one, or all that aren't
+    over. on_withdrawal: whether what was issued is cancelled when the applicant withdraws.
+    """
 
     id: Code
     tasks: Annotated[list[OfficeCode], Field(min_length=1)]
@@ -177,6 +198,18 @@ class LifeEventStep(Model):
     needs: list[Need] = []
     input: list[Code] = []
     issues: list[IssueRule] = []
+    optional: bool = False
+    commitment: Code | None = None
+    visit: Code | None = None
+    on_refusal: Literal["dependents", "all"] = "dependents"
+    on_withdrawal: Literal["keep", "cancel"] = "keep"
+
+
+class VisitRule(Model):
+    """One visit on the spot that several steps share, on one date."""
+
+    id: Code
+    within: dict[Literal["workingDays"], int]
 
 
 class LifeEvent(Dated):
@@ -188,16 +221,18 @@ class LifeEvent(Dated):
     title: Words
     subjects: dict[Code, Literal["person", "organisation"] | list[Literal["person"]]]
     input: list[InputField] = []
+    visits: list[VisitRule] = []
     steps: Annotated[list[LifeEventStep], Field(min_length=1)]
 
 
-Entry = Office | CertificateType | Power | Responsibility | Proof | Demand | Grant | LifeEvent
+Entry = Office | CertificateType | Power | Responsibility | Calendar | Proof | Demand | Grant | LifeEvent
 
 ENTRY_MODELS: dict[str, type[Dated]] = {
     "office": Office,
     "certificateType": CertificateType,
     "power": Power,
     "responsibility": Responsibility,
+    "calendar": Calendar,
     "proof": Proof,
     "demand": Demand,
     "grant": Grant,

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from contracts.base import OfficeCode
 from contracts.catalogue.entries import (
+    Calendar,
     CertificateType,
     Demand,
     Entry,
@@ -19,7 +20,7 @@ from contracts.catalogue.entries import (
     Responsibility,
 )
 
-E = TypeVar("E", Office, CertificateType, Power, Responsibility, Proof, Demand, Grant, LifeEvent)
+E = TypeVar("E", Office, CertificateType, Power, Responsibility, Calendar, Proof, Demand, Grant, LifeEvent)
 
 
 class Catalogue:

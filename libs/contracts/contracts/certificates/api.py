@@ -35,8 +35,19 @@ class TaskRef(Model):
     case_proof: Jws
 
 
+class Provisional(Model):
+    """Given on a promise: it counts, and what was promised is checked until that day."""
+
+    conditions: Annotated[list[Text], Field(min_length=1, max_length=20)]
+    check_by: Day
+
+
 class Issue(Model):
-    """`POST /v1/certificates`, `Idempotency-Key` due; `task-{taskId}` when a task asked for it."""
+    """`POST /v1/certificates`, `Idempotency-Key` due; `task-{taskId}` when a task asked for it (`task-{taskId}-{n}` for
+    its n-th certificate, from 2).
+
+    `ruling`: the reference of a review or court decision; due where an earlier one ended for cause (03, 04, 07).
+    """
 
     office: OfficeCode
     type: Code
@@ -44,6 +55,8 @@ class Issue(Model):
     claims: Claims
     valid_from: Day
     valid_to: Day | None = None
+    provisional: Provisional | None = None
+    ruling: Text | None = None
     task: TaskRef | None = None
 
 
@@ -119,6 +132,8 @@ class Fact(Model):
     type_code: Text
     status: Status
     provisional: bool = False
+    organisation: OfficeCode | None = None
+    """Its holder, where that is an organisation that the task founded; persons are never in a fact."""
     case_id: Id | None = None
     task_id: Id | None = None
 
