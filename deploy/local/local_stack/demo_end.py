@@ -148,12 +148,21 @@ async def _all_verified(stage: Stage, persona: str, person: Citizen) -> AccessVi
 
 
 async def settle(stage: Stage) -> None:
-    """Wait until nothing is under way any more: no event unsent, no fact unsealed."""
+    """Wait until nothing is under way any more: no event unsent, no fact unsealed, no receipt on its way."""
     for system in DEPLOYMENTS:
         await _until(stage, system, "SELECT count(*) = 0 FROM outbox_todo", f"{system} has sent all its events")
     for system in (name for name, one in DEPLOYMENTS.items() if one.role == "certificates"):
         await _until(stage, system, "SELECT count(*) = 0 FROM share_todo", f"{system} has sealed all its facts")
         await _until(stage, system, "SELECT count(*) = 0 FROM outbox_todo", f"{system} has sent all its events")
+    written = [leaf["receiptId"] for leaf in await _leaves(stage)]
+    stored = "SELECT count(*) = cardinality($1::uuid[]) FROM receipt WHERE receipt_id = ANY($1::uuid[])"
+    await _until(stage, "ledger", stored, "the ledger has every receipt", written)
+
+
+async def _leaves(stage: Stage) -> list[dict[str, object]]:
+    """Give the leaves of all receipts that were written during the demo."""
+    leaves = [leaf for one in await demo_bus.scan(stage.target.kafka, RECEIPT) for leaf in demo_bus.leaves(one)]
+    return [leaf for leaf in leaves if stage.told.contains(str(leaf["time"]))]
 
 
 async def _until(stage: Stage, system: str, query: str, what: str, *arguments: object) -> None:
@@ -175,8 +184,7 @@ async def count(stage: Stage) -> None:
     """Put the demo's figures together from what it saw on the bus and heard from the platform."""
     await settle(stage)
     told, seen = stage.told, stage.watch.seen
-    leaves = [leaf for one in await demo_bus.scan(stage.target.kafka, RECEIPT) for leaf in demo_bus.leaves(one)]
-    inside = [leaf for leaf in leaves if told.contains(str(leaf["time"]))]
+    inside = await _leaves(stage)
     sides = Counter(str(leaf["side"]) for leaf in inside)
     of_case = [one for one in seen if one.record.attributes.get("caseid") == told.case_id]
     in_market = [one for one in seen if one.topic == envelope_topic(MARKET_REGULATION)]
