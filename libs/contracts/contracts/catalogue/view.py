@@ -95,3 +95,7 @@ class Catalogue:
     def life_event(self, name: str, on: date) -> LifeEvent | None:
         """Give a life event."""
         return self.get(LifeEvent, name, on)
+
+    def calendar(self, on: date) -> Calendar | None:
+        """Give the country's calendar of working days; None: weekdays count."""
+        return min(self.all(Calendar, on), key=lambda entry: entry.id, default=None)
