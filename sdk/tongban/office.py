@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from contracts import http as names
 from contracts.base import Model
 from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
-from contracts.certificates.api import Certificate, ChangeStatus, Holder, Issue, Issued, Presentation, TaskRef
+from contracts.certificates.api import Certificate, ChangeStatus, Holder, Issue, Issued, Presentation, Provisional
 from contracts.envelopes import Answer, Task
 from contracts.exchange_bus import Acknowledge, Acknowledged, AskEvidence, Delivery, EvidenceRequest, Inbox
 from contracts.identity import Resolve, Resolved
@@ -23,6 +23,7 @@ from tongban.envelopes import Opened, open_envelope
 from tongban.http import Http
 from tongban.inbox import Handled, deliveries
 from tongban.jose import PrivateKey
+from tongban.orders import find_order, holder_of, promise, task_key, task_ref
 from tongban.presentations import Facts, verify_presentation
 from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, is_away
 from tongban.records import Records
@@ -132,25 +133,38 @@ class Office:
         return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
 
     async def approve(
-        self, task: Task, claims: Mapping[str, Any], *, valid_from: date, valid_to: date | None = None
+        self,
+        task: Task,
+        claims: Mapping[str, Any],
+        type: str | None = None,  # noqa: A002 - what it is called on the wire
+        organisation: str | None = None,
+        *,
+        valid_from: date,
+        valid_to: date | None = None,
+        to: str | None = None,
+        provisional: Provisional | Sequence[str] | None = None,
     ) -> Issued:
-        """Approve a task by issuing the one certificate that it asks for; repeating it changes nothing.
+        """Approve a task by issuing a certificate that it asks for; repeating it changes nothing.
 
-        Raises NotBelieved (`TASK_ISSUES_OTHERWISE`) for a task that asks for none, or for several.
+        type, to (the subject's name in the life event): which one, where the task asks for several. organisation: the
+        USCC of the organisation that the task founds. provisional: what was promised, where the task says that it is
+        given on a promise. Raises NotBelieved: TASK_ISSUES_OTHERWISE for one that the task doesn't ask for, or not
+        clearly; TASK_FOUNDS_ORGANISATION without a code for what it founds.
         """
-        if len(task.issues) != 1:
-            raise NotBelieved("TASK_ISSUES_OTHERWISE")
-        ordered = task.issues[0]
+        number, ordered = find_order(task, type, to)
+        if ordered.amends:
+            raise NotBelieved("TASK_AMENDS", "call amend with the certificate that the holder has")
         order = Issue(
             office=self.office,
             type=ordered.type,
-            holder=Holder(alias=ordered.holder),
+            holder=holder_of(ordered, organisation),
             claims=dict(claims),
             valid_from=valid_from,
             valid_to=valid_to,
-            task=TaskRef(task_id=task.task_id, case_id=task.case_id, step=task.step, case_proof=task.case_proof),
+            provisional=promise(ordered, provisional),
+            task=task_ref(task),
         )
-        key = f"task-{task.task_id}"
+        key = task_key(task, number)
         return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
 
     async def certificate(self, certificate_id: str, *, purpose: str, basis: str = "law") -> Certificate:
@@ -163,22 +177,29 @@ class Office:
         )
         return read(answer, Certificate)
 
-    async def suspend(self, certificate_id: str, version: int, *, reason: str) -> Issued:
-        """Suspend a certificate that stands at *version*. Raises Problem (`VERSION_CHANGED`, ...)."""
-        return await self._change(certificate_id, "suspensions", version, ChangeStatus(reason=reason))
+    async def suspend(self, certificate_id: str, version: int, *, reason: str, key: str | None = None) -> Issued:
+        """Suspend a certificate that stands at *version*. key: the `Idempotency-Key`; keep it to repeat after a loss.
 
-    async def reinstate(self, certificate_id: str, version: int, *, reason: str) -> Issued:
+        Raises Problem (`VERSION_CHANGED`, `TRANSITION_NOT_ALLOWED`, ...).
+        """
+        return await self._change(certificate_id, "suspensions", version, ChangeStatus(reason=reason), key)
+
+    async def reinstate(self, certificate_id: str, version: int, *, reason: str, key: str | None = None) -> Issued:
         """Put a suspended certificate in force again."""
-        return await self._change(certificate_id, "reinstatements", version, ChangeStatus(reason=reason))
+        return await self._change(certificate_id, "reinstatements", version, ChangeStatus(reason=reason), key)
 
-    async def revoke(self, certificate_id: str, version: int, *, reason: str, ending: Ending = "revoke") -> Issued:
+    async def revoke(
+        self, certificate_id: str, version: int, *, reason: str, ending: Ending = "revoke", key: str | None = None
+    ) -> Issued:
         """End a certificate for good."""
-        return await self._change(certificate_id, "revocations", version, ChangeStatus(reason=reason, ending=ending))
+        order = ChangeStatus(reason=reason, ending=ending)
+        return await self._change(certificate_id, "revocations", version, order, key)
 
-    async def _change(self, certificate_id: str, what: str, version: int, order: ChangeStatus) -> Issued:
+    async def _change(self, certificate_id: str, what: str, version: int, order: Model, key: str | None) -> Issued:
         path = f"/v1/certificates/{certificate_id}/{what}"
+        headers = {"If-Match": f'"{version}"'}
         answer = await self._caller.call(
-            "POST", path, audience=self._deployment(), model=order, headers={"If-Match": f'"{version}"'}
+            "POST", path, audience=self._deployment(), model=order, headers=headers, key=key
         )
         return read(answer, Issued)
 
@@ -212,18 +233,21 @@ class Office:
         answer = await self._caller.call("GET", f"/v1/evidence-requests/{request_id}", audience=self._platform)
         return read(answer, EvidenceRequest)
 
-    async def complete(self, task_id: str, note: str | None = None) -> TaskDone:
+    async def complete(self, task_id: str, note: str | None = None, *, key: str | None = None) -> TaskDone:
         """End a task that has nothing to issue."""
-        return await self._post(f"/v1/tasks/{task_id}/completion", CompleteTask(note=note), TaskDone)
+        return await self._post(f"/v1/tasks/{task_id}/completion", CompleteTask(note=note), TaskDone, key=key)
 
-    async def refuse(self, task_id: str, *, code: str, reason: str) -> TaskDone:
+    async def refuse(self, task_id: str, *, code: str, reason: str, key: str | None = None) -> TaskDone:
         """Refuse a task; the applicant sees code and reason."""
-        return await self._post(f"/v1/tasks/{task_id}/refusal", RefuseTask(code=code, reason=reason), TaskDone)
+        order = RefuseTask(code=code, reason=reason)
+        return await self._post(f"/v1/tasks/{task_id}/refusal", order, TaskDone, key=key)
 
-    async def demand(self, task_id: str, proves: str, *, cites: str | None = None) -> DemandMade:
+    async def demand(
+        self, task_id: str, proves: str, *, cites: str | None = None, key: str | None = None
+    ) -> DemandMade:
         """Ask the applicant for a proof. Raises Problem: `HELD_BY_OFFICE` where an office has it, and others."""
         wish = DemandOnApplicant(proves=proves, cites=cites)
-        return await self._post(f"/v1/tasks/{task_id}/demands", wish, DemandMade)
+        return await self._post(f"/v1/tasks/{task_id}/demands", wish, DemandMade, key=key)
 
     # ------------------------------------------------------------------ inbox
     async def fetch(self, *, wait_s: int = 0, limit: int = PAGE) -> list[Delivery]:

@@ -13,12 +13,17 @@ from tongban.directory import Directory
 from tongban.problems import NotBelieved
 
 _PURPOSE: Final = "purpose"
-"""Stands beside the fields in a presentation, and is none of them."""
+_PROVISIONAL: Final = "provisional"
+_BESIDE: Final = frozenset({_PURPOSE, _PROVISIONAL})
+"""Stand beside the fields in a presentation, and are none of them."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a presentation that holds says. claims: the disclosed fields, nothing more. purpose: what it is for."""
+    """What a presentation that holds says. claims: the disclosed fields, nothing more. purpose: what it is for.
+
+    provisional: it was given on a promise that is still to be checked.
+    """
 
     office: str
     type: str
@@ -26,6 +31,7 @@ class Facts:
     purpose: str | None
     issued_at: datetime
     expires_at: datetime | None
+    provisional: bool = False
 
 
 def verify_presentation(
@@ -63,9 +69,10 @@ def verify_presentation(
         raise NotBelieved("ISSUER_NOT_IN_POWER")
     if isinstance(presentation, Presentation) and jose.digest(text) != presentation.evidence_digest:
         raise NotBelieved("DIGEST_WRONG")
-    claims = {name: value for name, value in held.claims.items() if name != _PURPOSE}
+    claims = {name: value for name, value in held.claims.items() if name not in _BESIDE}
     purpose = held.claims.get(_PURPOSE)
-    return Facts(office, found, claims, purpose and str(purpose), held.issued_at, held.expires_at)
+    promised = held.claims.get(_PROVISIONAL) is True
+    return Facts(office, found, claims, purpose and str(purpose), held.issued_at, held.expires_at, promised)
 
 
 def office_of(issuer: str) -> str:

@@ -116,8 +116,16 @@ class TypeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Provisional:
+    """Given on a promise: it is valid, and the promise is checked until a day (included)."""
+
+    conditions: tuple[str, ...]
+    check_by: date
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """What an office wants issued."""
+    """What an office wants issued. founds: a task makes the holder, a new organisation, by it."""
 
     office: str
     type: str
@@ -125,8 +133,10 @@ class Order:
     claims: Mapping[str, Any]
     valid_from: date
     valid_to: date | None
+    provisional: Provisional | None = None
     case_id: str | None = None
     task_id: str | None = None
+    founds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +164,8 @@ class Certificate:
     credential: str
     case_id: str | None = None
     task_id: str | None = None
+    provisional: Provisional | None = None
+    founds: bool = False
     format: str = ""
 
     def shows(self, today: date) -> bool:
@@ -229,11 +241,13 @@ def _is_day(value: str) -> bool:
 
 
 def _dates(order: Order, today: date) -> list[FieldError]:
+    late = order.provisional is not None and order.provisional.check_by < today
+    errors = [FieldError("/provisional/checkBy", "PAST")] if late else []
     if order.valid_to is None:
-        return []
+        return errors
     if order.valid_to < order.valid_from:
-        return [FieldError("/validTo", "BEFORE_VALID_FROM")]
-    return [FieldError("/validTo", "PAST")] if order.valid_to < today else []
+        return [*errors, FieldError("/validTo", "BEFORE_VALID_FROM")]
+    return [*errors, FieldError("/validTo", "PAST")] if order.valid_to < today else errors
 
 
 # ------------------------------------------------------------------------------------------------ changing
@@ -250,6 +264,7 @@ class Standing:
     status: Status
     valid_to: date | None
     licence_id: str
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

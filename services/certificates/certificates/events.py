@@ -11,7 +11,10 @@ from kit.events import Event
 
 
 def issued(certificate: Certificate) -> Event:
-    """The fact that a certificate was issued; with case and task where a task asked for it."""
+    """The fact that a certificate was issued; with case and task where a task asked for it.
+
+    An organisation that the task founded by it is named.
+    """
     ids = {"caseid": certificate.case_id, "taskid": certificate.task_id}
     return _fact(
         "issued",
@@ -22,6 +25,8 @@ def issued(certificate: Certificate) -> Event:
             type=certificate.type,
             type_code=certificate.type_code,
             status=certificate.status,
+            provisional=certificate.provisional is not None,
+            organisation=certificate.holder.organisation if certificate.founds else None,
             case_id=certificate.case_id,
             task_id=certificate.task_id,
         ),
@@ -40,6 +45,7 @@ def changed(change: Change) -> Event:
         type=after.type,
         type_code=after.type_code,
         status=after.status,
+        provisional=after.provisional,
     )
     return _fact(change.fact, fact, after.event_seq, {})
 

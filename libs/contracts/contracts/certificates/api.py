@@ -43,9 +43,9 @@ class Provisional(Model):
 
 
 class Issue(Model):
-    """`POST /v1/certificates`, `Idempotency-Key` due; `task-{taskId}` when a task asked for it (`task-{taskId}-{n}` for
-    its n-th certificate, from 2).
+    """`POST /v1/certificates`, `Idempotency-Key` due.
 
+    It is `task-{taskId}` when a task asked for it, `task-{taskId}-{n}` for the task's n-th certificate, from 2.
     `ruling`: the reference of a review or court decision; due where an earlier one ended for cause (03, 04, 07).
     """
 
@@ -78,6 +78,7 @@ class Certificate(Model):
     issued_at: Timestamp
     credential: str
     """SD-JWT VC (RFC 9901), all disclosures: the office's own copy."""
+    provisional: Provisional | None = None
 
 
 class Issued(Model):

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 from certificates.domain import Certificate
 from certificates.service.keys import Keys
@@ -41,6 +41,7 @@ class Credentials:
                 **certificate.claims,
                 "jti": f"{CERTIFICATE_URN}{certificate.id}",
                 "licenceId": certificate.licence_id,
+                **_promised(certificate),
             },
             list(certificate.claims),
             issuer=f"{ISSUERS}{certificate.office}",
@@ -58,11 +59,12 @@ class Credentials:
         """Sign a presentation of the given fields alone, for one office and one purpose.
 
         No status entry, no certificate id, no licence id, times to the hour: two offices can't match their copies.
+        `provisional: true` stands beside the fields of what was given on a promise, without its words.
         """
         hour = self._clock().replace(minute=0, second=0, microsecond=0)
         shown = {name: certificate.claims[name] for name in fields if name in certificate.claims}
         credential = formats.issue(
-            {**shown, "purpose": purpose},
+            {**shown, "purpose": purpose, **({} if certificate.provisional is None else {"provisional": True})},
             list(shown),
             issuer=f"{ISSUERS}{certificate.office}",
             vct=vct(certificate),
@@ -72,6 +74,13 @@ class Credentials:
             signer=self._keys.issuing[certificate.office],
         )
         return Presentation(credential=credential, evidence_digest=jose.digest(credential))
+
+
+def _promised(certificate: Certificate) -> dict[str, Any]:
+    if certificate.provisional is None:
+        return {}
+    conditions, check_by = certificate.provisional.conditions, certificate.provisional.check_by
+    return {"provisional": {"conditions": list(conditions), "checkBy": check_by.isoformat()}}
 
 
 def vct(certificate: Certificate) -> str:

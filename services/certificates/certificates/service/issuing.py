@@ -6,12 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from certificates import domain, events, store
-from certificates.domain import Certificate, FactType, Holder, Operation, Order, ShareTask, Status, TypeRule
+from certificates.domain import (
+    Certificate,
+    FactType,
+    Holder,
+    Operation,
+    Order,
+    Provisional,
+    ShareTask,
+    Status,
+    TypeRule,
+)
 from certificates.errors import ClaimsInvalid, FieldError, TaskAlreadyIssued, TaskNotProven, TransitionNotAllowed
 from certificates.service.credentials import Credentials
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Book, Rulebook
 from certificates.service.serials import Serials
+from contracts.certificates import api as models
 from contracts.certificates.api import Issue, Issued
 from contracts.identifiers import is_uscc, mint_licence_id, mint_serial
 from contracts.ids import uuid7
@@ -81,7 +92,7 @@ class Issuing:
     async def _issue(self, idem: Idem, body: Issue) -> Answer:
         # 1. Decide: pure rules over our replica of the catalogue. Raises before anything is written.
         book = self._rulebook.book()
-        order = self._order(body)
+        order = replace(self._order(body), founds=self._check_task(body))
         rule = domain.check_listed(
             book.types.get(order.type),
             known=order.type in book.known,
@@ -97,10 +108,17 @@ class Issuing:
         return await self._writer.submit(ToIssue(idem, certificate, shares))
 
     def _order(self, body: Issue) -> Order:
-        order = Order(body.office, body.type, self._holder(body), body.claims, body.valid_from, body.valid_to)
+        order = Order(
+            body.office,
+            body.type,
+            self._holder(body),
+            body.claims,
+            body.valid_from,
+            body.valid_to,
+            promised(body.provisional),
+        )
         if body.task is None:
             return order
-        self._check_task(body)
         return replace(order, case_id=body.task.case_id, task_id=body.task.task_id)
 
     def _holder(self, body: Issue) -> Holder:
@@ -117,11 +135,14 @@ class Issuing:
         except AliasRefused as why:
             raise ClaimsInvalid([FieldError("/holder/alias", "NOT_OURS")]) from why
 
-    def _check_task(self, body: Issue) -> None:
-        """Check the task against the case proof: office, case, step, type and holder. Raises TaskNotProven."""
+    def _check_task(self, body: Issue) -> bool:
+        """Check the task against the case proof: office, case, step, type and holder.
+
+        Tells whether the task founds the holder. Raises TaskNotProven.
+        """
         task = body.task
         if task is None:
-            return
+            return False
         try:
             proof = gate.read_case_proof(task.case_proof, key_of=self._case_keys, recorded_at=self._rulebook.now())
         except gate.GateRefused as why:
@@ -129,11 +150,14 @@ class Issuing:
         if (proof.office, proof.case_id, proof.step) != (body.office, task.case_id, task.step):
             raise TaskNotProven
         of_type = [issue.holder for issue in proof.issues if issue.type == body.type]
-        # A person must be the one whom cases named. An organisation may be born by this very certificate, so cases
-        # can't know its code: there the type alone counts, and the office's own power.
-        named = body.holder.alias is not None and aliases.digest(body.holder.alias) in of_type
-        if not of_type or not (named or body.holder.organisation is not None):
-            raise TaskNotProven
+        named = body.holder.alias or body.holder.organisation
+        if named is not None and aliases.digest(named) in of_type:
+            return False
+        # An organisation that is born by this very certificate: cases can't know its code yet, so its proof leaves the
+        # holder open, and the office's own power counts.
+        if body.holder.organisation is not None and None in of_type:
+            return True
+        raise TaskNotProven
 
     async def _draft(self, order: Order, rule: TypeRule, natural_key: str, book: Book) -> Certificate:
         number = await self._serials.take(order.office, order.type, book.day)
@@ -158,7 +182,14 @@ class Issuing:
             credential="",
             case_id=order.case_id,
             task_id=order.task_id,
+            provisional=order.provisional,
+            founds=order.founds,
         )
+
+
+def promised(given: models.Provisional | None) -> Provisional | None:
+    """Read what a certificate is given on."""
+    return None if given is None else Provisional(tuple(given.conditions), given.check_by)
 
 
 async def write_issues(tx: Transaction, items: Sequence[ToIssue]) -> list[Answer | Exception]:
@@ -194,7 +225,7 @@ def _answer(certificate: Certificate) -> Answer:
 async def _why_taken(tx: Transaction, certificate: Certificate) -> ServiceError:
     """Say why a certificate couldn't be inserted: its task has one, or the table of operations forbids it."""
     c = certificate
-    if c.task_id is not None and await store.certificates.task_is_used(tx, c.office, c.task_id):
+    if c.task_id is not None and await store.certificates.task_is_used(tx, c.office, c.task_id, c.type, c.holder):
         return TaskAlreadyIssued()
     status: Status | None = await store.certificates.status_of_natural_key(
         tx, c.office, c.type, c.holder, c.natural_key

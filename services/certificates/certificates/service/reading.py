@@ -96,4 +96,10 @@ def view(certificate: domain.Certificate) -> models.Certificate:
         valid_to=certificate.valid_to,
         issued_at=certificate.issued_at,
         credential=certificate.credential,
+        provisional=_provisional(certificate),
     )
+
+
+def _provisional(certificate: domain.Certificate) -> models.Provisional | None:
+    given = certificate.provisional
+    return None if given is None else models.Provisional(conditions=list(given.conditions), check_by=given.check_by)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from certificates.domain import Certificate, Change, Holder, ShareTask, Standing, Status
+from certificates.domain import Certificate, Change, Holder, Provisional, ShareTask, Standing, Status
 from kit.db import Queries, Row
 from kit.strictjson import dumps, loads
 
@@ -14,8 +14,8 @@ from kit.strictjson import dumps, loads
 async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[ShareTask]]]) -> set[str]:
     """Insert new certificates, each with the facts to be sealed; give the ids of those that could be.
 
-    Left out: whose natural key was ever used, or whose task has its certificate. One statement, since this is the hot
-    path; in one order, so that two writers never wait for each other crosswise.
+    Left out: whose natural key was ever used, or whose task has one of this type and holder. One statement, since this
+    is the hot path; in one order, so that two writers never wait for each other crosswise.
     """
     ordered = sorted((c for c, _ in issued), key=lambda c: (c.office, c.type, c.holder.key, c.natural_key))
     shares = [share for _, of_one in issued for share in of_one]
@@ -23,16 +23,17 @@ async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[
         """WITH c AS (
              INSERT INTO certificate (office, id, type, type_version, type_code, subject, organisation, natural_key,
                claims, version, event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, format,
-               case_id, task_id)
+               case_id, task_id, conditions, check_by, founds)
              SELECT n.office, n.id, n.type, n.type_version, n.type_code, n.subject, n.organisation, n.natural_key,
                n.claims, n.version, n.event_seq, n.status, n.licence_id, n.valid_from, n.valid_to, n.issued_at,
-               n.credential, n.format, n.case_id, n.task_id
+               n.credential, n.format, n.case_id, n.task_id, n.conditions, n.check_by, n.founds
              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
                          $9::bytea[], $10::int[], $11::bigint[], $12::text[], $13::text[], $14::date[], $15::date[],
-                         $16::timestamptz[], $17::text[], $18::text[], $19::uuid[], $20::uuid[]) WITH ORDINALITY
+                         $16::timestamptz[], $17::text[], $18::text[], $19::uuid[], $20::uuid[], $21::bytea[],
+                         $22::date[], $23::boolean[]) WITH ORDINALITY
                   AS n (office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
                         event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, format, case_id,
-                        task_id, ord)
+                        task_id, conditions, check_by, founds, ord)
              WHERE (SELECT true FROM certificate e WHERE e.office = n.office AND e.type = n.type
                     AND e.holder = coalesce(n.subject, n.organisation) AND e.natural_key = n.natural_key
                     AND e.status NOT IN ('01', '02') LIMIT 1) IS NULL
@@ -42,7 +43,7 @@ async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[
            s AS (
              INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
              SELECT c.office, t.stream, t.grant_id, c.id, c.version, c.event_seq, 'issued', c.status
-             FROM unnest($21::uuid[], $22::text[], $23::text[]) WITH ORDINALITY AS t (id, stream, grant_id, ord)
+             FROM unnest($24::uuid[], $25::text[], $26::text[]) WITH ORDINALITY AS t (id, stream, grant_id, ord)
              JOIN c USING (id)
              ORDER BY t.ord)
            SELECT id FROM c""",
@@ -77,14 +78,23 @@ def _columns(certificates: Sequence[Certificate]) -> tuple[list[object], ...]:
         [c.format for c in certificates],
         [_uuid(c.case_id) for c in certificates],
         [_uuid(c.task_id) for c in certificates],
+        [c.provisional and dumps(list(c.provisional.conditions)) for c in certificates],
+        [c.provisional and c.provisional.check_by for c in certificates],
+        [c.founds for c in certificates],
     )
 
 
-async def task_is_used(tx: Queries, office: str, task_id: str) -> bool:
-    """Tell whether a certificate of the office names this task."""
-    return (
-        await tx.fetchval("SELECT true FROM certificate WHERE office = $1 AND task_id = $2", office, UUID(task_id))
-    ) is True
+async def task_is_used(tx: Queries, office: str, task_id: str, type_name: str, holder: Holder) -> bool:
+    """Tell whether the task has its certificate of this type: for this holder, or for the organisation it founded."""
+    used = await tx.fetchval(
+        """SELECT true FROM certificate
+           WHERE office = $1 AND task_id = $2 AND type = $3 AND (holder = $4 OR founds) LIMIT 1""",
+        office,
+        UUID(task_id),
+        type_name,
+        holder.key,
+    )
+    return used is True
 
 
 async def status_of_natural_key(tx: Queries, office: str, type_name: str, holder: Holder, key: str) -> Status | None:
@@ -104,7 +114,8 @@ async def read(tx: Queries, office: str, certificate_id: str) -> Certificate | N
     """Give one certificate of the office."""
     row = await tx.fetchrow(
         """SELECT office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
-                  event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id
+                  event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id,
+                  conditions, check_by
            FROM certificate WHERE office = $1 AND id = $2""",
         office,
         UUID(certificate_id),
@@ -117,7 +128,7 @@ async def read_many(tx: Queries, wanted: Sequence[tuple[str, str]]) -> dict[str,
     rows = await tx.fetch(
         """SELECT c.office, c.id, c.type, c.type_version, c.type_code, c.subject, c.organisation, c.natural_key,
                   c.claims, c.version, c.event_seq, c.status, c.licence_id, c.valid_from, c.valid_to, c.issued_at,
-                  c.credential, c.case_id, c.task_id
+                  c.credential, c.case_id, c.task_id, c.conditions, c.check_by
            FROM unnest($1::text[], $2::uuid[]) AS w (office, id) JOIN certificate c USING (office, id)""",
         [office for office, _ in wanted],
         [UUID(certificate_id) for _, certificate_id in wanted],
@@ -128,7 +139,8 @@ async def read_many(tx: Queries, wanted: Sequence[tuple[str, str]]) -> dict[str,
 async def lock(tx: Queries, office: str, certificate_id: str) -> Standing | None:
     """Lock one certificate of the office until the commit, and give where it stands."""
     row = await tx.fetchrow(
-        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+                  check_by IS NOT NULL AS provisional
            FROM certificate WHERE office = $1 AND id = $2 FOR UPDATE""",
         office,
         UUID(certificate_id),
@@ -142,7 +154,8 @@ async def lock_expired(tx: Queries, today: date, limit: int) -> list[Standing]:
     Those that somebody else is changing are left for the next round.
     """
     rows = await tx.fetch(
-        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+                  check_by IS NOT NULL AS provisional
            FROM certificate WHERE valid_to < $1 AND status IN ('01', '02', '99')
            ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED""",
         today,
@@ -215,7 +228,14 @@ def certificate_of(row: Row) -> Certificate:
         credential=row["credential"],
         case_id=_text(row["case_id"]),
         task_id=_text(row["task_id"]),
+        provisional=_provisional(row),
     )
+
+
+def _provisional(row: Row) -> Provisional | None:
+    if row["check_by"] is None:
+        return None
+    return Provisional(tuple(loads(row["conditions"])), row["check_by"])
 
 
 def _standing(row: Row) -> Standing:
@@ -229,6 +249,7 @@ def _standing(row: Row) -> Standing:
         status=row["status"],
         valid_to=row["valid_to"],
         licence_id=row["licence_id"],
+        provisional=row["provisional"],
     )
 
 

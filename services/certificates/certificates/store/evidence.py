@@ -54,11 +54,12 @@ async def find_held(tx: Queries, wanted: Sequence[tuple[str, str, str]], today: 
     rows = await tx.fetch(
         """SELECT w.ord, c.office, c.id, c.type, c.type_version, c.type_code, c.subject, c.organisation, c.natural_key,
                   c.claims, c.version, c.event_seq, c.status, c.licence_id, c.valid_from, c.valid_to, c.issued_at,
-                  c.credential, c.case_id, c.task_id
+                  c.credential, c.case_id, c.task_id, c.conditions, c.check_by
            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w (office, type, holder, ord)
            CROSS JOIN LATERAL (
              SELECT office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
-                    event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id
+                    event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id,
+                    conditions, check_by
              FROM certificate h
              WHERE h.office = w.office AND h.type = w.type AND h.holder = w.holder AND h.status IN ('01', '02')
                AND h.status = '01' AND h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4)

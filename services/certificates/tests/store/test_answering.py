@@ -271,3 +271,18 @@ async def test_an_alias_that_names_nobody_here_is_no_match(register: Any, names:
     )
     ask = world.ask(aliases=foreign, case_proof=world.case_proof(needs=[need]))
     assert (await outcome(register, ask)).code == "NOT_MATCHED"
+
+
+async def test_an_organisation_is_answered_about_by_its_public_code(house: Any, title: Body, names: Any) -> None:
+    issued = await house.post(names.land, "/certificates", title(holder={"organisation": names.tax}))
+    assert issued.status_code == 201, issued.text
+    digest = aliases.digest(names.tax)
+    need = ProofNeed(type="title", platform=digest, holders={names.land: digest})
+    ask = house.world.ask(aliases=None, organisation=names.tax, case_proof=house.world.case_proof(needs=[need]))
+    answer = await outcome(house, ask)
+    assert (answer.outcome, answer.code) == ("answered", None)
+    assert formats.disclosed(answer.presentation.credential) == {"place", "use"}
+    [(leaf, sealed)] = await house.receipts()
+    assert (leaf.decision, sealed.organisation, sealed.person) == ("released", names.tax, None)
+    other = house.world.ask(aliases=None, organisation=names.health, case_proof=house.world.case_proof(needs=[need]))
+    assert (await outcome(house, other)).code == "CASE_PROOF_INVALID"

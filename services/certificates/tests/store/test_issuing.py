@@ -178,6 +178,72 @@ async def test_a_task_that_is_not_proved_issues_nothing(house: Any, licence: Bod
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/holder/alias")
 
 
+async def test_a_task_that_founds_an_organisation_takes_any_and_the_fact_names_it(
+    house: Any, licence: Body, names: Any
+) -> None:
+    task = house.world.task("", issues=[ProofIssue(type="food-licence", holder=None)])
+    founded = licence(holder={"organisation": names.tax}, task=task)
+    answer = await house.post(names.market, "/certificates", founded, key=f"task-{task['taskId']}")
+    assert answer.status_code == 201, answer.text
+    [fact] = await house.said("certificates.certificate.v1")
+    assert json.loads(fact["payload"])["organisation"] == names.tax
+    another = licence(holder={"organisation": names.health}, task=task)
+    second = await house.post(names.market, "/certificates", another, key="another")
+    assert (second.status_code, second.json()["code"]) == (409, "TASK_ALREADY_ISSUED")
+    person = licence(holder={"alias": house.world.alias(names.market, "ann")}, task=task)
+    refused = await house.post(names.market, "/certificates", person, key="person")
+    assert (refused.status_code, refused.json()["code"]) == (403, "CASE_PROOF_INVALID")
+
+
+async def test_a_task_for_a_known_organisation_takes_no_other(house: Any, licence: Body, names: Any) -> None:
+    task = house.world.task("", issues=[ProofIssue(type="food-licence", holder=aliases.digest(names.tax))])
+    other = licence(holder={"organisation": names.health}, task=task)
+    refused = await house.post(names.market, "/certificates", other, key="other")
+    assert (refused.status_code, refused.json()["code"]) == (403, "CASE_PROOF_INVALID")
+    known = licence(holder={"organisation": names.tax}, task=task)
+    assert (await house.post(names.market, "/certificates", known)).status_code == 201
+    [fact] = await house.said("certificates.certificate.v1")
+    assert "organisation" not in json.loads(fact["payload"])  # the platform knows it already
+
+
+async def test_one_task_issues_a_certificate_for_each_holder_and_type(house: Any, licence: Body, names: Any) -> None:
+    people = {person: house.world.alias(names.market, person) for person in ("ann", "bob")}
+    task = house.world.task(
+        "", issues=[ProofIssue(type="food-licence", holder=aliases.digest(alias)) for alias in people.values()]
+    )
+    for number, alias in enumerate(people.values(), start=1):
+        body = licence(holder={"alias": alias}, task=task)
+        answer = await house.post(names.market, "/certificates", body, key=f"task-{task['taskId']}-{number}")
+        assert answer.status_code == 201, answer.text
+    facts = await house.said("certificates.certificate.v1")
+    assert {json.loads(fact["payload"])["taskId"] for fact in facts} == {task["taskId"]}
+
+
+async def test_what_is_given_on_a_promise_says_so_everywhere(house: Any, licence: Body, names: Any) -> None:
+    promise = {"conditions": ["Two exits are kept free."], "checkBy": "2026-12-22"}
+    issued = await house.post(names.market, "/certificates", licence(provisional=promise))
+    assert issued.status_code == 201, issued.text
+    [fact] = await house.said("certificates.certificate.v1")
+    assert json.loads(fact["payload"])["provisional"] is True
+    read = (await house.get(names.market, f"/certificates/{issued.json()['certificateId']}")).json()
+    assert read["provisional"] == promise
+    verdict = await house.post(names.market, "/verifications", {"credential": read["credential"]}, key=None)
+    assert verdict.json()["claims"]["provisional"] == promise
+    await house.share_all()
+    [share] = await house.received(names.tax)
+    seen = await house.post(names.land, "/verifications", {"credential": share.presentation.credential}, key=None)
+    assert seen.json()["code"] == "AUDIENCE_WRONG"
+    [own] = await house.received(names.land)
+    seen = await house.post(names.land, "/verifications", {"credential": own.presentation.credential}, key=None)
+    assert seen.json()["claims"] == {"place": "3 Hill Road", "purpose": "zoning", "provisional": True}
+
+
+async def test_a_promise_is_checked_on_a_day_to_come(house: Any, licence: Body, names: Any) -> None:
+    past = licence(provisional={"conditions": ["x"], "checkBy": "2026-11-23"})
+    answer = await house.post(names.market, "/certificates", past)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/provisional/checkBy")
+
+
 @pytest.mark.parametrize("claims", [{"size": 3, "share": "0.5"}])
 async def test_an_organisation_holds_a_certificate_by_its_public_code(house: Any, names: Any, claims: Any) -> None:
     body = {
