@@ -50,11 +50,16 @@ ROUTES: tuple[Route, ...] = (
     _route("GET", "/v1/evidence-requests/{id}", _BUS, "system"),
     _route("GET", "/v1/inbox", _BUS, "system", query=frozenset({"limit", "wait", "after"})),
     _route("POST", "/v1/inbox/acknowledgements", _BUS, "system"),
+    _route("GET", "/v1/public/refusals", _BUS, "public", query=frozenset({"office"})),
+    _route("POST", "/v1/plans", _CASES, "citizen"),
     _route("POST", "/v1/cases", _CASES, "citizen"),
     _route("GET", "/v1/cases/{id}", _CASES, "citizen", receipt="view", purpose="own-case"),
     _route("POST", "/v1/tasks/{id}/completion", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/refusal", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/demands", _CASES, "system"),
+    # The data office alone; the runner of a demo calls cases itself, by its bootstrap key.
+    _route("POST", "/v1/outages", _CASES, "system"),
+    _route("POST", "/v1/sandbox/clock", _CASES, "system"),
     _route(
         "GET",
         "/v1/receipts",
