@@ -24,7 +24,7 @@ from contracts.catalogue.check import check
 from contracts.ids import uuid7
 from kit import aliases, gate, jose, tokens
 from kit.jose import PrivateKey
-from local_stack.table import MARKET_REGULATION, NATURAL_RESOURCES
+from local_stack.offices import MARKET_REGULATION, NATURAL_RESOURCES
 from tongban.catalogue_files import load_entries
 
 ES256 = ec.ECDSA(hashes.SHA256())

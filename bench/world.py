@@ -21,7 +21,8 @@ from kit.migrations import migrate
 from kit.tokens import AssertionSigner
 from local_stack import databases
 from local_stack.harness import Stack
-from local_stack.table import DATA_OFFICE, INSTANCE, MARKET_REGULATION, NATURAL_RESOURCES
+from local_stack.offices import DATA_OFFICE, MARKET_REGULATION, NATURAL_RESOURCES
+from local_stack.table import INSTANCE
 from tongban import Office
 from tongban.http import Http
 from tongban.jose import PrivateKey as SdkKey

@@ -9,8 +9,8 @@ from contracts.topics import CERTIFICATE, envelope_topic
 from drive import look, poison
 from field import Harm, Scene
 from kit.jose import PrivateKey, seal
+from local_stack.offices import HEALTH, MARKET_REGULATION
 from local_stack.seed import SINCE
-from local_stack.table import HEALTH, MARKET_REGULATION
 
 OUTSIDER = "certificates-9"
 CLOSED = "SELECT count(*) FROM case_file WHERE state <> 'open'"

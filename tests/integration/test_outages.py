@@ -25,7 +25,8 @@ from kit.kafka import BatchProducer, Outgoing
 from kit.tokens import AssertionSigner
 from local_stack import seed
 from local_stack.harness import Stack
-from local_stack.table import DATA_OFFICE, DEPLOYMENTS
+from local_stack.offices import DATA_OFFICE
+from local_stack.table import DEPLOYMENTS
 from tongban import Citizen, Office, Opened, Problem
 
 from .canaries import number_of

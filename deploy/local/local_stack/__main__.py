@@ -91,13 +91,13 @@ def kill(process: str, signal: str = "SIGKILL", folder: Folder = STATE_FOLDER) -
 @app.command()
 def demo(event: Annotated[str, typer.Argument(help="Which life event.")] = "") -> None:
     """Watch a life event from application to licence."""
-    raise typer.Exit(importlib.import_module("local_stack.demo").main(event or None))
+    raise typer.Exit(importlib.import_module("local_stack.demo.play").main(event or None))
 
 
 @app.command(name="demo-check")
 def demo_check(event: Annotated[str, typer.Argument(help="Which life event.")] = "") -> None:
     """Recompute what the last demo claimed, from SQL and topics; without a running stack, run the demo first."""
-    raise typer.Exit(importlib.import_module("local_stack.demo").check_again(event or None))
+    raise typer.Exit(importlib.import_module("local_stack.demo.play").check_again(event or None))
 
 
 @app.command(name="lock-kafka")

@@ -16,6 +16,7 @@ import yaml
 
 from contracts.ids import uuid7
 from kit.clock import system_clock
+from kit.jose import PrivateKey
 from kit.tokens import AssertionSigner
 from local_stack import plain_http
 from local_stack.environment import Surroundings
@@ -32,9 +33,10 @@ TRIES_S = 20.0
 class Bootstrap:
     """Calls identity and exchange-bus with the runner's own assertions."""
 
-    def __init__(self, keyring: Keyring, around: Surroundings) -> None:
-        self._signer = AssertionSigner("bootstrap", keyring.bootstrap(), system_clock)
-        self._around = around
+    def __init__(self, key: PrivateKey, url: Callable[[str], str]) -> None:
+        """url: gives a system's address."""
+        self._signer = AssertionSigner("bootstrap", key, system_clock)
+        self._url = url
 
     def post(self, system: str, path: str, body: object, key: str | None = None) -> Any:
         """POST *body* to *system*; a server that isn't there yet is asked again for a while, under the same key.
@@ -46,7 +48,7 @@ class Bootstrap:
         while True:
             headers["Authorization"] = f"Bearer {self._signer.assertion(system)}"
             try:
-                answer = plain_http.call("POST", self._around.urls(system)[0] + path, headers=headers, body=body)
+                answer = plain_http.call("POST", self._url(system) + path, headers=headers, body=body)
             except OSError as away:
                 if time.monotonic() > end:
                     raise StackError("SEED_REFUSED", f"{system} doesn't answer: {away}") from away
@@ -66,7 +68,7 @@ def run(layout: Layout, keyring: Keyring, around: Surroundings, say: Callable[[s
     digest = hashlib.sha256(json.dumps([records, entries, personas], sort_keys=True, default=str).encode()).hexdigest()
     if layout.seeded.exists() and layout.seeded.read_text() == digest:
         return
-    bootstrap = Bootstrap(keyring, around)
+    bootstrap = Bootstrap(keyring.bootstrap(), lambda system: around.urls(system)[0])
     for system in records["systems"]:
         bootstrap.post("identity", "/v1/systems", system)
     for office in records["offices"]:

@@ -10,16 +10,20 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from local_stack.errors import StackError
+from local_stack.offices import (
+    DATA_OFFICE,
+    HEALTH,
+    MARKET_REGULATION,
+    PUBLIC_SECURITY,
+    REGISTRIES,
+    SHARED,
+    SYSTEMS,
+)
 
 Profile = Literal["laptop", "pairs"]
 Verb = Literal["serve", "work", "run"]
 
 INSTANCE = "zz"
-DATA_OFFICE = "119999000000002030"
-HEALTH = "11999900000000035X"
-NATURAL_RESOURCES = "11999900000000107N"
-MARKET_REGULATION = "1199990000000006XB"
-TAX = "119999000000000941"
 PLATFORM_AUDIENCE = f"urn:tongban:{INSTANCE}:platform"
 GATEWAY_PORT = 8080
 
@@ -56,7 +60,7 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
             "certificates",
             "certificates",
             HEALTH,
-            offices=(HEALTH, NATURAL_RESOURCES),
+            offices=REGISTRIES,
             calls=("identity",),
         ),
         Deployment(
@@ -66,6 +70,9 @@ DEPLOYMENTS: Mapping[str, Deployment] = {
             MARKET_REGULATION,
             offices=(MARKET_REGULATION,),
             calls=("identity",),
+        ),
+        Deployment(
+            "certificates-3", "certificates", "certificates", PUBLIC_SECURITY, offices=SHARED, calls=("identity",)
         ),
         Deployment("cases", "cases", "cases", DATA_OFFICE, calls=("identity", "exchange-bus")),
         Deployment("ledger", "ledger", "ledger", DATA_OFFICE),
@@ -85,10 +92,7 @@ class OfficeSystem:
 
 
 OFFICE_SYSTEMS = (
-    OfficeSystem("licensing", MARKET_REGULATION),
-    OfficeSystem("tax-office", TAX),
-    OfficeSystem("health-registry", HEALTH),
-    OfficeSystem("land-registry", NATURAL_RESOURCES),
+    *(OfficeSystem(system, office) for system, office in SYSTEMS.items()),
     OfficeSystem("portal", DATA_OFFICE, role="portal", inbox=False),
 )
 

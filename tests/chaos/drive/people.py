@@ -19,7 +19,7 @@ from contracts.exchange_bus import AskEvidence, Delivery, PersonSubject, Subject
 from drive.client import Recorder
 from kit.envelopes import digest
 from local_stack.harness import Stack
-from local_stack.table import MARKET_REGULATION, NATURAL_RESOURCES, TAX
+from local_stack.offices import MARKET_REGULATION, NATURAL_RESOURCES, TAX
 from tongban import Citizen, Office, TongbanError
 from tongban.clock import system_clock
 from tongban.inbox import Handled, deliveries

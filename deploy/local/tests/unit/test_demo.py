@@ -14,15 +14,16 @@ from rich.console import Console
 from kit.events import Record
 from kit.jose import PrivateKey, seal
 from kit.kafka import Raw
-from local_stack import demo, demo_check
-from local_stack.demo_bus import Seen, Watch, topics_of
-from local_stack.demo_programs import Program
-from local_stack.demo_screen import Screen
-from local_stack.demo_target import Target
-from local_stack.demo_told import Told
+from local_stack.demo import food_check, play
+from local_stack.demo.bus import Seen, Watch, topics_of
+from local_stack.demo.programs import Program
+from local_stack.demo.screen import Screen
+from local_stack.demo.target import Target
+from local_stack.demo.told import Told
 from local_stack.errors import StackError
 from local_stack.layout import Layout
-from local_stack.table import DEPLOYMENTS, HEALTH, OFFICE_SYSTEMS, TAX
+from local_stack.offices import HEALTH, TAX
+from local_stack.table import DEPLOYMENTS, OFFICE_SYSTEMS
 
 SINCE = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -59,18 +60,18 @@ def key_file(layout: Layout, system: str, name: str) -> None:
 
 
 def test_there_is_no_demo_of_an_unknown_event(capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo.main("open-a-zoo") == 2
+    assert play.main("open-a-zoo") == 2
     assert "food-licence" in capsys.readouterr().err
 
 
 def test_a_figure_that_differs_is_named_with_both_values() -> None:
-    assert demo_check._compared({"uploads": 0, "asks": 2}, {"uploads": 0, "asks": 3}) == [
+    assert food_check.compared({"uploads": 0, "asks": 2}, {"uploads": 0, "asks": 3}) == [
         "asks: the demo says 2, recomputed 3"
     ]
 
 
 def test_a_figure_that_only_one_side_has_differs() -> None:
-    assert len(demo_check._compared({"a": 1}, {"b": 1})) == 2
+    assert len(food_check.compared({"a": 1}, {"b": 1})) == 2
 
 
 def test_an_envelope_to_the_wrong_office_is_found(where: Target) -> None:
@@ -80,15 +81,15 @@ def test_an_envelope_to_the_wrong_office_is_found(where: Target) -> None:
         raw(f"envelope.{TAX}.v1", seal(b"x", tax).encode()),
         raw(f"evidence.ask.{HEALTH}.v1", seal(b"x", health).encode()),
     ]
-    assert demo_check._sealed_well(where, good) == []
-    assert demo_check._sealed_well(where, [raw(f"envelope.{TAX}.v1", seal(b"x", health).encode())])
+    assert food_check._sealed_well(where, good) == []
+    assert food_check._sealed_well(where, [raw(f"envelope.{TAX}.v1", seal(b"x", health).encode())])
 
 
 def test_a_number_in_the_clear_is_found_wherever_it_stands() -> None:
     told = Told("food-licence", SINCE, secrets=["999900198908220138"])
-    assert demo_check._nothing_in_the_clear(told, [raw("cases.case.v1", b"{}")]) == []
-    assert demo_check._nothing_in_the_clear(told, [raw("cases.case.v1", b'{"n":"999900198908220138"}')])
-    assert demo_check._nothing_in_the_clear(told, [raw("cases.case.v1", b"{}", key=b"999900198908220138")])
+    assert food_check._nothing_in_the_clear(told, [raw("cases.case.v1", b"{}")]) == []
+    assert food_check._nothing_in_the_clear(told, [raw("cases.case.v1", b'{"n":"999900198908220138"}')])
+    assert food_check._nothing_in_the_clear(told, [raw("cases.case.v1", b"{}", key=b"999900198908220138")])
 
 
 def test_what_comes_at_the_end_is_not_counted() -> None:

@@ -15,9 +15,10 @@ from local_stack.environment import Surroundings
 from local_stack.errors import StackError
 from local_stack.keys import Keyring
 from local_stack.layout import Layout
+from local_stack.offices import HEALTH, MARKET_REGULATION
 from local_stack.seed import office_records, read_catalogue, system_records
 from local_stack.state import ProcessState, StackState
-from local_stack.table import DEPLOYMENTS, HEALTH, MARKET_REGULATION, processes
+from local_stack.table import DEPLOYMENTS, processes
 
 
 def _state() -> StackState:

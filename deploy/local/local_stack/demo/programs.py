@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from local_stack.demo_target import Target
+from local_stack.demo.target import Target
 from local_stack.errors import StackError
 
 SYSTEMS = {"health": "health-registry", "land": "land-registry", "licensing": "licensing", "tax": "tax-office"}

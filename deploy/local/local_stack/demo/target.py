@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from local_stack import daemon, databases
+from kit.jose import PrivateKey
+from local_stack import daemon, databases, state
 from local_stack.account import ordinary
 from local_stack.daemon import Say
 from local_stack.errors import StackError
 from local_stack.harness import Stack
 from local_stack.layout import STATE_FOLDER, Layout, open_layout
 from local_stack.ports import LOOPBACK
+from local_stack.seed import Bootstrap
 from local_stack.state import StackState
 from local_stack.table import DEPLOYMENTS
 
@@ -41,6 +44,15 @@ class Target:
         folder = self.layout.run / "demo" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def bootstrap(self, system: str, path: str, body: object) -> Any:
+        """POST to a service as the runner, which may do what no office may. Raises StackError (`SEED_REFUSED`)."""
+        return Bootstrap(PrivateKey.load(self.layout.bootstrap_key), self._url_of).post(system, path, body)
+
+    def _url_of(self, system: str) -> str:
+        found = state.read(self.layout.state_file)
+        ports = next(one.ports for one in (found.processes.values() if found else ()) if one.name.startswith(system))
+        return f"http://{LOOPBACK}:{ports['public']}"
 
     @property
     def told(self) -> Path:

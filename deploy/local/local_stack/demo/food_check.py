@@ -19,8 +19,8 @@ from contracts.topics import TOPICS
 from kit.jose import PrivateKey, sealed_to
 from kit.kafka import Raw, existing_topics, tail
 from kit.receipts import verify_leaf
-from local_stack.demo_target import Target
-from local_stack.demo_told import Figure, Told
+from local_stack.demo.target import Target
+from local_stack.demo.told import Figure, Told
 from local_stack.table import DEPLOYMENTS, OFFICE_SYSTEMS
 
 PATIENCE_S = 20.0
@@ -32,15 +32,31 @@ async def check(where: Target, told: Told) -> list[str]:
     async with asyncio.timeout(120):
         records = await _everything(where.kafka, told)
         found = await _recomputed(where, told, records)
-        problems = _compared(told.figures, found)
-        problems += _sealed_well(where, records)
+    return [*compared(told.figures, found), *await promises(where, told)]
+
+
+async def promises(where: Target, told: Told) -> list[str]:
+    """Give what was broken of what holds for every demo: sealed well, nothing in the clear, signed, nothing parked."""
+    async with asyncio.timeout(120):
+        records = await _everything(where.kafka, told)
+        problems = _sealed_well(where, records)
         problems += _nothing_in_the_clear(told, records)
         problems += await _signed_well(where, told)
         problems += await _nothing_parked(where)
     return problems
 
 
-def _compared(claimed: dict[str, Figure], found: dict[str, Figure]) -> list[str]:
+async def lists(where: Target, told: Told) -> dict[str, Figure]:
+    """Count the receipts in the lists of the two whose data moved."""
+    case = await rows(where, "cases", "SELECT applicant FROM case_file WHERE case_id = $1", told.case_id)
+    return {
+        OWNER_LIST: await _about(where, told, case[0]["applicant"]),
+        EMPLOYEE_LIST: await _about(where, told, await _employee(where, told)),
+    }
+
+
+def compared(claimed: dict[str, Figure], found: dict[str, Figure]) -> list[str]:
+    """Give the figures that differ, in words."""
     names = [*claimed, *(name for name in found if name not in claimed)]
     return [
         f"{name}: the demo says {claimed.get(name)}, recomputed {found.get(name)}"
@@ -51,17 +67,17 @@ def _compared(claimed: dict[str, Figure], found: dict[str, Figure]) -> list[str]
 
 # ------------------------------------------------------------------------------------------------ figures
 async def _recomputed(where: Target, told: Told, records: list[Raw]) -> dict[str, Figure]:
-    case = await _rows(
+    case = await rows(
         where, "cases", "SELECT uploads, state, applicant FROM case_file WHERE case_id = $1", told.case_id
     )
-    requests = await _rows(
+    requests = await rows(
         where,
         "exchange-bus",
         "SELECT holder FROM evidence_request WHERE recorded_at >= $1 AND recorded_at < $2",
         told.since,
         told.until,
     )
-    deliveries = await _rows(
+    deliveries = await rows(
         where,
         "exchange-bus",
         "SELECT office, kind, key FROM delivery WHERE event_at >= $1 AND event_at < $2",
@@ -69,7 +85,7 @@ async def _recomputed(where: Target, told: Told, records: list[Raw]) -> dict[str
         told.until,
     )
     kinds = Counter((row["office"], row["kind"]) for row in deliveries)
-    step = await _rows(where, "cases", "SELECT office, certificate_id FROM step WHERE case_id = $1", told.case_id)
+    step = await rows(where, "cases", "SELECT office, certificate_id FROM step WHERE case_id = $1", told.case_id)
     deciding = step[0]["office"]
     others = {office for office, _ in kinds} - {deciding}
     receipts = await _receipts(where, told, records)
@@ -85,8 +101,7 @@ async def _recomputed(where: Target, told: Told, records: list[Raw]) -> dict[str
         "refusals": await _refusals(where, told),
         "receipts written": len(receipts),
         **{f"receipts written, side {side}": number for side, number in sorted(sides.items())},
-        OWNER_LIST: await _about(where, told, case[0]["applicant"]),
-        EMPLOYEE_LIST: await _about(where, told, await _employee(where, told)),
+        **await lists(where, told),
     }
 
 
@@ -101,19 +116,19 @@ async def _receipts(where: Target, told: Told, records: list[Raw]) -> list[async
     query = "SELECT side, decision, leaf FROM receipt WHERE time >= $1 AND time < $2"
     end = asyncio.get_running_loop().time() + PATIENCE_S
     while True:
-        rows = await _rows(where, "ledger", query, told.since, told.until)
-        if len(rows) >= written or asyncio.get_running_loop().time() > end:
-            return rows
+        found = await rows(where, "ledger", query, told.since, told.until)
+        if len(found) >= written or asyncio.get_running_loop().time() > end:
+            return found
         await asyncio.sleep(0.2)
 
 
 async def _facts(where: Target, told: Told, certificate_id: str) -> list[str]:
     """Give what happened to the licence: issued for this case, then the operations on it, which must end valid."""
     system = _deployment_of_the_licence()
-    held = await _rows(
+    held = await rows(
         where, system, "SELECT case_id::text AS case_id, status FROM certificate WHERE id = $1", certificate_id
     )
-    operations = await _rows(
+    operations = await rows(
         where,
         system,
         "SELECT operation FROM certificate_operation WHERE certificate_id = $1 ORDER BY event_seq",
@@ -128,18 +143,18 @@ async def _facts(where: Target, told: Told, certificate_id: str) -> list[str]:
 
 async def _refusals(where: Target, told: Told) -> list[str]:
     """Give the codes of what the gates refused, as their receipts in the ledger say."""
-    rows = await _rows(
+    found = await rows(
         where,
         "ledger",
         "SELECT leaf FROM receipt WHERE side = 'gate' AND decision = 'refused' AND case_id = ANY($1::uuid[])",
         [told.case_id, *told.other_cases],
     )
-    return sorted(json.loads(row["leaf"])["code"] for row in rows)
+    return sorted(json.loads(row["leaf"])["code"] for row in found)
 
 
 async def _about(where: Target, told: Told, person: str) -> int:
     """Count the receipts of every exchange that has a receipt about *person* (the platform's pseudonym)."""
-    rows = await _rows(
+    found = await rows(
         where,
         "ledger",
         """SELECT receipt_id FROM receipt
@@ -148,14 +163,14 @@ async def _about(where: Target, told: Told, person: str) -> int:
         told.until,
         person,
     )
-    return len(rows)
+    return len(found)
 
 
 async def _employee(where: Target, told: Told) -> str:
-    rows = await _rows(
+    found = await rows(
         where, "cases", "SELECT person FROM case_subject WHERE case_id = $1 AND name = 'staff'", told.case_id
     )
-    return str(rows[0]["person"])
+    return str(found[0]["person"])
 
 
 # ------------------------------------------------------------------------------------------------ promises
@@ -200,8 +215,8 @@ async def _signed_well(where: Target, told: Told) -> list[str]:
     """Each receipt of the demo must be signed by the key of the system that it names as its writer."""
     keys = {system: PrivateKey.load(where.secrets(system) / "sig.jwk").public for system in DEPLOYMENTS}
     query = "SELECT leaf FROM receipt WHERE time >= $1 AND time < $2"
-    rows = await _rows(where, "ledger", query, told.since, told.until)
-    leaves = [Leaf.model_validate_json(row["leaf"]) for row in rows]
+    found = await rows(where, "ledger", query, told.since, told.until)
+    leaves = [Leaf.model_validate_json(row["leaf"]) for row in found]
     bad = [leaf for leaf in leaves if not verify_leaf(leaf, keys[leaf.writer.split("/")[-1]])]
     return [f"receipt {leaf.receipt_id} is not signed by {leaf.writer}" for leaf in bad]
 
@@ -209,7 +224,7 @@ async def _signed_well(where: Target, told: Told) -> list[str]:
 async def _nothing_parked(where: Target) -> list[str]:
     problems = []
     for system in DEPLOYMENTS:
-        (row,) = await _rows(where, system, "SELECT count(*) AS parked FROM parked")
+        (row,) = await rows(where, system, "SELECT count(*) AS parked FROM parked")
         if row["parked"]:
             problems.append(f"{system} has parked {row['parked']} records")
     return problems
@@ -235,7 +250,8 @@ async def _topic(bootstrap: str, name: str) -> list[Raw]:
     return found
 
 
-async def _rows(where: Target, system: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+async def rows(where: Target, system: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+    """Ask a deployment's database."""
     connection = await asyncpg.connect(where.dsn(system))
     try:
         return await connection.fetch(query, *arguments)

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from contracts.ledger import ReceiptView
 from contracts.topics import RECEIPT
-from local_stack.demo_bus import Seen
-from local_stack.demo_told import Told
+from local_stack.demo.bus import Seen
+from local_stack.demo.told import Told
 
 
 class Screen:
