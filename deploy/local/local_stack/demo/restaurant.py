@@ -38,7 +38,7 @@ async def plan(stage: Stage) -> None:
         )
         say(f"{step.step:<19} {offices}: {step.service}, {step.mode}; fetches {needs or 'nothing'}")
     say(
-        f"{plan.offices} offices, longest chain {' > '.join(plan.longest_chain)}, within {plan.working_days} working days"
+        f"{plan.offices} offices, chain {' > '.join(plan.longest_chain)}, within {plan.working_days} working days"
     )
     say(
         f"{plan.visits} visit, {plan.documents_not_asked} papers not asked for; new input: {', '.join(plan.input)}"
