@@ -88,7 +88,7 @@ class Responsibility(Dated):
 
 
 class Calendar(Dated):
-    """The working days of the country: weekdays without `holidays`, and the `workdays` that make up for some of them."""
+    """The working days of the country: weekdays without `holidays`, and the `workdays` that make up for some."""
 
     kind: Literal["calendar"]
     id: Code
@@ -184,10 +184,10 @@ class InputField(Model):
 class LifeEventStep(Model):
     """One step. One task per office in `tasks`; starts when all of `after` are done and its needs are answered.
 
-    optional: only where the applicant chose its service. input: the fields that the step's offices see, and nobody else.
-    commitment: the boolean input by which the applicant promises; due where mode is `commitment`. visit: the joint visit
-    that the step shares. on_refusal: what a refusal takes with it: the steps that wait for this one, or all that aren't
-    over. on_withdrawal: whether what was issued is cancelled when the applicant withdraws.
+    optional: only where the applicant chose its service. input: the fields that the step's offices see, and nobody
+    else. commitment: the boolean input by which the applicant promises; due where mode is `commitment`. visit: the
+    joint visit that the step shares. on_refusal: what a refusal takes with it: the steps that wait for this one, or
+    all that aren't over. on_withdrawal: whether what was issued is cancelled when the applicant withdraws.
     """
 
     id: Code

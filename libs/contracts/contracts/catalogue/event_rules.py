@@ -50,13 +50,18 @@ def _startable(after: dict[str, list[str]]) -> set[str]:
 
 
 def _check_needs_come_first(index: Index, event: LifeEvent, step: LifeEventStep, at: int) -> Iterator[Fault]:
-    """What a later step issues can't be needed before it: such a step waits for ever."""
+    """What only a later step issues can't be needed before it: such a step waits for ever.
+
+    What some office attests from its records besides may be: whether there is one already is a fair question.
+    """
+    services = {one.service for one in event.steps}
     for later in event.steps:
         if step.id not in _waited_for(event, later.id):
             continue
         made = {(issue.type, issue.to) for issue in later.issues}
         for nth, need in enumerate(step.needs):
-            if (need.type, need.of) in made:
+            elsewhere = any(p.type == need.type and p.service not in services for p in index.powers)
+            if (need.type, need.of) in made and not elsewhere:
                 detail = f"{need.type} is issued only by {later.id}, which waits for {step.id}"
                 yield index.fault(event, ["steps", at, "needs", nth], "UNREACHABLE", detail)
 

@@ -178,18 +178,30 @@ def _asks(proof: Proof, grant: Grant, step: str) -> bool:
 
 
 def check_circles(index: Index) -> Iterator[Fault]:
-    """No paper may need itself by way of others: the list of proofs, seen as a graph of types, has no cycle.
+    """No paper may need itself by way of others: a cycle of the proof list is printed.
 
-    A type that needs only itself is no circle: the next version of a record needs the one before.
+    A type is sound when every list entry of every service that makes it can be met: an entry without sources, or with
+    one source, of the alternatives that it names, whose type is sound. What is left over waits for itself. A type that
+    needs only itself is no circle: the next version of a record needs the one before.
     """
-    needs: dict[str, list[str]] = {}
-    for power in index.powers:
-        if power.type is not None and power.action != "decide":
-            asked = {s.type for p in index.proofs if p.service == power.service for s in p.sources}
-            needs.setdefault(power.type, []).extend(asked - {power.type})
-    cycle = find_cycle(needs)
+    entries = {name: _entries_before(index, name) for name in index.types}
+    sound: set[str] = set()
+    while True:
+        more = {name for name, asked in entries.items() if name not in sound and all(a & sound for a in asked)}
+        if not more:
+            break
+        sound |= more
+    left = {name: sorted(set().union(*asked) - sound) for name, asked in entries.items() if name not in sound}
+    cycle = find_cycle(left)
     if cycle is not None:
         yield Fault("/proof", "CIRCULAR", " needs ".join(cycle))
+
+
+def _entries_before(index: Index, name: str) -> list[set[str]]:
+    """Give, for each list entry that stands before type *name*, the types of its sources: any of them will do."""
+    services = {p.service for p in index.powers if p.type == name and p.action != "decide"}
+    asked = [{s.type for s in p.sources} & index.types.keys() for p in index.proofs if p.service in services]
+    return [types for types in asked if types and name not in types]
 
 
 def check_fields(index: Index, entry: Demand | Grant, wanted: CertificateType, names: Sequence[str]) -> Iterator[Fault]:

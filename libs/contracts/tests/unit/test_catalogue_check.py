@@ -16,6 +16,7 @@ from contracts.catalogue.schema import schemas
 
 CATALOGUE = Path(__file__).parents[4] / "catalogue"
 MARKET, HEALTH, LAND, TAX = "1199990000000006XB", "11999900000000035X", "11999900000000107N", "119999000000000941"
+NOBODY = "919999000000009999"
 Entries = dict[str, dict[str, Any]]
 
 
@@ -63,24 +64,24 @@ def test_a_production_catalogue_refuses_the_test_area() -> None:
 
 
 UNKNOWN: list[tuple[str, tuple[str | int, ...], object, str, str]] = [
-    ("certificateType/title", ("source",), "91999900000000166H", "/certificateType/title/source", "UNKNOWN_OFFICE"),
-    ("power/PW-0902", ("office",), "91999900000000166H", "/power/PW-0902/office", "UNKNOWN_OFFICE"),
+    ("certificateType/title", ("source",), NOBODY, "/certificateType/title/source", "UNKNOWN_OFFICE"),
+    ("power/PW-0902", ("office",), NOBODY, "/power/PW-0902/office", "UNKNOWN_OFFICE"),
     ("responsibility/RS-0204", ("step",), "food-licence/f9", "/responsibility/RS-0204/step", "UNKNOWN_STEP"),
     ("proof/P-0901", ("step",), "food-licence/f9", "/proof/P-0901/step", "UNKNOWN_STEP"),
     (
         "proof/P-0901",
         ("sources", 0, "office"),
-        "91999900000000166H",
+        NOBODY,
         "/proof/P-0901/sources/0/office",
         "UNKNOWN_OFFICE",
     ),
-    ("proof/P-0901", ("sources", 0, "type"), "lease", "/proof/P-0901/sources/0/type", "UNKNOWN_TYPE"),
+    ("proof/P-0901", ("sources", 0, "type"), "passport", "/proof/P-0901/sources/0/type", "UNKNOWN_TYPE"),
     ("proof/P-0901", ("service",), "shop-sign", "/proof/P-0901/service", "POWER_MISSING"),
     ("demand/DM-0902", ("fields", 1), "colour", "/demand/DM-0902/fields/1", "UNKNOWN_FIELD"),
     ("demand/DM-0902", ("service",), "shop-sign", "/demand/DM-0902/service", "POWER_MISSING"),
     ("demand/DM-0205", ("steps", 0), "food-licence/f9", "/demand/DM-0205/steps/0", "UNKNOWN_STEP"),
     ("grant/G-0902", ("demand",), "DM-9", "/grant/G-0902/demand", "UNKNOWN_DEMAND"),
-    ("lifeEvent/food-licence", ("lead",), "91999900000000166H", "/lifeEvent/food-licence/lead", "UNKNOWN_OFFICE"),
+    ("lifeEvent/food-licence", ("lead",), NOBODY, "/lifeEvent/food-licence/lead", "UNKNOWN_OFFICE"),
     (
         "lifeEvent/food-licence",
         ("steps", 0, "needs", 0, "of"),
@@ -259,8 +260,8 @@ RULES: list[tuple[str, Callable[[Entries], object], str, str]] = [
     (
         "a need that a later step issues",
         lambda e: (
-            _second_step(e, issues=[{"type": "title", "to": "owner"}]),
-            e.update(p={**e["power/PW-0204"], "id": "PW-2", "type": "title"}),
+            _second_step(e, issues=[{"type": "food-licence", "to": "owner"}]),
+            _step(e)["needs"][0].update(type="food-licence"),
         ),
         "/lifeEvent/food-licence/steps/0/needs/0",
         "UNREACHABLE",

@@ -40,7 +40,8 @@ class Releasing:
         entries = self._checked(wish)
         contents = {record_key(e): strictjson.canonical(raw) for e, raw in zip(entries, wish.entries, strict=True)}
         digests = {key: jose.digest(content) for key, content in contents.items()}
-        await self._make_topics([entry.id for entry in entries if entry.kind == "office"])
+        # Of an office several versions may stand side by side; it has one set of topics.
+        await self._make_topics(sorted({entry.id for entry in entries if entry.kind == "office"}))
 
         async def work(tx: Transaction) -> tuple[int, Released]:
             return 201, await self._write(tx, contents, digests)
