@@ -17,6 +17,8 @@ from contracts.catalogue.entries import (
     Words,
 )
 from contracts.catalogue.faults import Fault, Index, find_cycle
+from contracts.certificates import formats
+from contracts.certificates.api import BESIDE
 from contracts.identifiers import TEST_AREA, is_uscc
 
 Path = Sequence[str | int]
@@ -53,6 +55,9 @@ def check_type(index: Index, entry: CertificateType) -> Iterator[Fault]:
         yield index.fault(entry, ["typeCode"], "DUPLICATE", "another type has this code")
     if entry.key not in names:
         yield index.fault(entry, ["key"], "UNKNOWN_FIELD", f"{entry.key} is no field of the type")
+    for at, name in enumerate(names):
+        if name in formats.RESERVED or name in BESIDE:
+            yield index.fault(entry, ["fields", at], "NAME_RESERVED", f"signed copies have {name} for themselves")
     yield from repeated(index, entry, ["fields"], names)
     if entry.sharing.get("class") not in _SHARING:
         yield index.fault(entry, ["sharing", "class"], "SHARING_CLASS", "unconditional, conditional or notShared")

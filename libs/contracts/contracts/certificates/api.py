@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Models of the certificates API and of its facts on the bus."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,9 @@ Status = Literal["01", "02", "03", "04", "05", "06", "07", "99"]
 FactType = Literal["issued", "amended", "suspended", "reinstated", "revoked", "expired"]
 Claims = Annotated[dict[str, Any], Field(max_length=64)]
 """Fields of the type by name; names and types are checked against the catalogue."""
+
+BESIDE: Final = frozenset({"licenceId", "purpose", "provisional"})
+"""What stands beside a certificate's fields in a signed copy, so that no field may have these names."""
 
 
 class Holder(Model):

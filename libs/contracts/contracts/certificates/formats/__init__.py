@@ -7,12 +7,13 @@ it, until no credential of the old one is valid. `CURRENT` names the module in u
 
 from contracts.certificates.formats.jws_rfc7515 import FormatRefused, KeyOf, Signer
 from contracts.certificates.formats.sdjwt_rfc9901 import Names, disclosed, present, sd_hash
-from contracts.certificates.formats.sdjwtvc_d26 import Verified, bind, issue, verify
+from contracts.certificates.formats.sdjwtvc_d26 import RESERVED, Verified, bind, issue, verify
 
 CURRENT = "sdjwtvc_d26"
 
 __all__ = [
     "CURRENT",
+    "RESERVED",
     "FormatRefused",
     "KeyOf",
     "Names",

@@ -19,6 +19,8 @@ HolderKey = Callable[[Mapping[str, Any]], Callable[[bytes, bytes], bool]]
 
 _NEVER_HIDDEN: Final = frozenset({"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"})
 _OURS: Final = frozenset({"iss", "iat", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "aud"})
+RESERVED: Final = _OURS | _NEVER_HIDDEN | {"jti", "sub"}
+"""Names that no field may have: a reader would take them for the format's own (RFC 7519, the draft)."""
 _HEADER: Final = frozenset({"alg", "typ", "kid", "x5c"})
 _KB_HEADER: Final = frozenset({"alg", "typ", "kid"})
 
