@@ -146,3 +146,22 @@ class DemandAccepted(Model):
     code: Literal["ACCEPTED"] = "ACCEPTED"
     entry: Code
     release: int
+
+
+class RefusalCounts(Model):
+    """How often, in all, by code and by fact. Facts that no list knows count together, as `unlisted`."""
+
+    total: int
+    by_code: dict[Code, int]
+    by_fact: dict[Code, int]
+
+
+class Refusals(Model):
+    """`GET /v1/public/refusals?office=` (anybody): what an office wanted and the gates refused. Nothing about anybody.
+
+    demands: papers that it wanted of applicants. requests: evidence that it wanted of other offices; the fact is a type.
+    """
+
+    office: OfficeCode
+    demands: RefusalCounts
+    requests: RefusalCounts

@@ -7,6 +7,8 @@ from contracts.base import Code, Digest, Id, Jwe, Kid, Model, OfficeCode, Pseudo
 
 Side = Literal["gateway", "asker", "gate", "holder", "delivery", "view", "identity"]
 Decision = Literal["pending", "released", "refused", "empty"]
+UNLISTED = "unlisted"
+"""Stands in a public leaf for a word that no list knows: such a word may be anything, a person's name too."""
 
 
 class Asker(Model):

@@ -212,7 +212,7 @@ def listed(catalogue: Catalogue, question: Question, on: date) -> Listed:
     if not catalogue.known(Proof, cited) or not 1 <= question.release <= catalogue.release:
         raise ReferenceUnknown("entry or release")  # not said again: what the catalogue doesn't know came from outside
     # Power comes before force (domain, the proof gate's order), so the service is that of any version of the entry.
-    services = {e.service for e in catalogue.entries if isinstance(e, Proof) and e.id == cited}
+    services = {e.service for e in catalogue.versions(Proof, cited)}
     if not any(catalogue.has_power(question.asker, service, on) for service in services):
         raise NotInPowerList(entry=cited)
     entry = catalogue.get(Proof, cited, on)
@@ -231,9 +231,8 @@ def listed(catalogue: Catalogue, question: Question, on: date) -> Listed:
 
 def _type(catalogue: Catalogue, question: Question, on: date) -> CertificateType:
     """Find the version of the type that the question names: any in force will do, so change can come in waves."""
-    for entry in catalogue.entries:
-        named = (entry.id, entry.version) == (question.type, question.type_version)
-        if isinstance(entry, CertificateType) and named and entry.in_force(on):
+    for entry in catalogue.versions(CertificateType, question.type):
+        if entry.version == question.type_version and entry.in_force(on):
             return entry
     raise ReferenceUnknown("type or version", entry=question.entry)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from contracts.base import Id
+from contracts.base import Id, OfficeCode
 from contracts.exchange_bus import (
     Acknowledge,
     Acknowledged,
@@ -14,11 +14,12 @@ from contracts.exchange_bus import (
     EvidenceRequest,
     Inbox,
     PublishRelease,
+    Refusals,
 )
 from contracts.http import Exchange
 from contracts.receipts import Asker
 from contracts.roles import Role
-from exchange_bus.service import Asking, Delivering, Demanding, Releasing
+from exchange_bus.service import Asking, Counting, Delivering, Demanding, Releasing
 from kit import deadline
 from kit.api import ClientKey, ExchangeOf, StrictRouter, answered, check_context, from_state, wait_s
 from kit.auth import Caller, caller
@@ -36,6 +37,7 @@ Cases = Annotated[Caller, Depends(caller(Role.CASES))]
 Bootstrap = Annotated[Caller, Depends(caller("bootstrap"))]
 AskingUse = Annotated[Asking, Depends(from_state("asking"))]
 DeliveringUse = Annotated[Delivering, Depends(from_state("delivering"))]
+CountingUse = Annotated[Counting, Depends(from_state("counting"))]
 DemandingUse = Annotated[Demanding, Depends(from_state("demanding"))]
 ReleasingUse = Annotated[Releasing, Depends(from_state("releasing"))]
 
@@ -97,6 +99,12 @@ async def demand(
     """Ask whether an office may demand a proof from the applicant."""
     asker = Asker(office=wish.asked_by, system=by.system or "")
     return answered(await demanding.demand(asker, wish, exchange or Exchange.new(), await _idem(request, by, key)))
+
+
+@router.get("/public/refusals")
+async def refusals(office: Annotated[OfficeCode, Query()], counting: CountingUse) -> Refusals:
+    """Show anybody how often an office was refused, by code and by fact. Public figures need no token."""
+    return await counting.refusals(office)
 
 
 def _in_time(wait_s: float) -> float:

@@ -9,7 +9,7 @@ from contracts.roles import Role
 from exchange_bus.api import router
 from exchange_bus.consumers import ClosedCases, Envelopes, Holdings
 from exchange_bus.jobs import ExpirySweep
-from exchange_bus.service import Asking, Closing, Delivering, Demanding, Directing, Keys, Releasing, Waiting
+from exchange_bus.service import Asking, Closing, Counting, Delivering, Demanding, Directing, Keys, Releasing, Waiting
 from exchange_bus.settings import Settings
 from kit import parked
 from kit.api import create_api
@@ -92,6 +92,7 @@ class UseCases:
         self.delivering = Delivering(db, catalogue.current, clock, health.stopping)
         self.closing = Closing(db, clock)
         self.demanding = Demanding(db, catalogue.current, self._platform_keys, clock)
+        self.counting = Counting(db, catalogue.current)
         self.releasing = Releasing(
             db,
             PrivateKey.from_jwk(settings.jwk("catalogue.jwk")),
@@ -108,6 +109,7 @@ class UseCases:
             "asking": self.asking,
             "delivering": self.delivering,
             "demanding": self.demanding,
+            "counting": self.counting,
             "releasing": self.releasing,
         }
 

@@ -7,16 +7,16 @@ from typing import cast
 from uuid import UUID
 
 from contracts import topics
-from contracts.catalogue import Grant
+from contracts.catalogue import Catalogue, Grant
 from contracts.catalogue.entries import BasisKind
 from contracts.exchange_bus import AskEvidence, DemandProof, EvidenceRequest, RequestState
 from contracts.exchange_bus import Delivery as DeliveryView
 from contracts.http import Exchange
-from contracts.receipts import Asker, Decision, ReceiptBasis
-from exchange_bus.domain.proofs import Verdict
+from contracts.receipts import UNLISTED, Asker, Decision, ReceiptBasis
 from exchange_bus.domain.records import Arrived, Delivery
 from exchange_bus.domain.requests import Request, decision
 from kit.events import Event
+from kit.proof_gate import Verdict
 from kit.receipts import ReceiptDraft, Subject, body_hash
 
 
@@ -95,20 +95,32 @@ def delivery_view(delivery: Delivery) -> DeliveryView:
 
 # ------------------------------------------------------------------------------------------------------- receipts
 def gate_refused(
-    asker: Asker, body: AskEvidence, raw: bytes, exchange: Exchange, subject: Subject | None, code: str
+    asker: Asker,
+    body: AskEvidence,
+    raw: bytes,
+    exchange: Exchange,
+    subject: Subject | None,
+    code: str,
+    catalogue: Catalogue,
 ) -> ReceiptDraft:
-    """Receipt of a request that the gate turned away."""
+    """Receipt of a request that the gate turned away: its leaf says again what the lists know, and no other word."""
+    names = catalogue.names
+    fields = [name for name in body.fields or () if name in names.types.get(body.type, ())]
+    basis = ReceiptBasis(
+        kind=body.legal_basis.kind,
+        entry=body.entry if body.entry in names.proofs else None,
+        release=body.release if 1 <= body.release <= catalogue.release else None,
+    )
     return ReceiptDraft(
         side="gate",
         exchange_id=exchange.exchange_id,
         decision="refused",
         code=code,
-        purpose=body.purpose,
-        legal_basis=ReceiptBasis(kind=body.legal_basis.kind, entry=body.entry, release=body.release),
+        purpose=body.purpose if body.purpose in names.purposes else UNLISTED,
+        legal_basis=basis,
         asker=asker,
-        type=body.type,
-        fields=body.fields,
-        predicate=body.predicate,
+        type=body.type if body.type in names.types else None,
+        fields=fields or None,
         request_hash=body_hash(exchange.salt, raw),
         person=subject,
         organisation=body.subject.organisation,
@@ -120,10 +132,10 @@ def gate_refused(
 
 
 def gate_repeated(
-    asker: Asker, body: AskEvidence, raw: bytes, exchange: Exchange, subject: Subject | None
+    asker: Asker, body: AskEvidence, raw: bytes, exchange: Exchange, subject: Subject | None, catalogue: Catalogue
 ) -> ReceiptDraft:
     """Receipt of a call that only repeats an earlier one: an exchange of its own, in which nothing is asked anew."""
-    repeated = gate_refused(asker, body, raw, exchange, subject, "")
+    repeated = gate_refused(asker, body, raw, exchange, subject, "", catalogue)
     return replace(repeated, decision="empty", code=None)
 
 
@@ -220,20 +232,23 @@ def task_delivered(arrived: Arrived) -> ReceiptDraft:
 
 
 def demand_judged(
-    asker: Asker, body: DemandProof, exchange_id: str, verdict: Verdict, release: int, subject: Subject | None
+    asker: Asker, body: DemandProof, exchange_id: str, verdict: Verdict, catalogue: Catalogue, subject: Subject | None
 ) -> ReceiptDraft:
-    """Receipt of a demand on the applicant: refused, or allowed (`empty`: nothing of hers has moved)."""
-    entry = verdict.entry.id if verdict.entry else None
+    """Receipt of a demand on the applicant: refused, or allowed (`empty`: nothing of hers has moved).
+
+    Its leaf says again what the lists know, and no other word of the office's.
+    """
+    entry, names = verdict.entry.id if verdict.entry else None, catalogue.names
     return ReceiptDraft(
         side="gate",
         exchange_id=exchange_id,
         decision="empty" if verdict.accepted else "refused",
         code=None if verdict.accepted else verdict.code,
         purpose="proof-demand",
-        legal_basis=ReceiptBasis(kind="law", entry=entry, release=release),
+        legal_basis=ReceiptBasis(kind="law", entry=entry, release=catalogue.release),
         asker=asker,
-        service=body.service,
-        fields=[body.proves],
+        service=body.service if body.service in names.services else None,
+        fields=[body.proves] if body.proves in names.facts else None,
         person=subject,
         case_id=body.case_id,
         step=body.step,

@@ -85,3 +85,12 @@ class ProofDemand:
     code: str
     entry: str | None
     release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How often something was refused. fact: a free word of the office that asked, until a list knows it."""
+
+    code: str
+    fact: str
+    times: int

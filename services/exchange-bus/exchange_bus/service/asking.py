@@ -84,7 +84,7 @@ class Asking:
         first = EvidenceRequest.model_validate_json(answer.body)
         if first.exchange_id != exchange.exchange_id:  # a repeat: the gateway's receipt of it calls for ours too
             async with self._db.transaction() as tx:
-                tx.receipt(events.gate_repeated(asker, body, raw, exchange, asked.subject))
+                tx.receipt(events.gate_repeated(asker, body, raw, exchange, asked.subject, self._catalogue()))
         return answer
 
     async def _ask(self, asked: Asked, idem: Idem) -> Answer:
@@ -207,9 +207,12 @@ class Asking:
             code=why.code,
             rule=str(rule) if rule is not None else None,
         )
+        receipt = events.gate_refused(
+            asked.asker, asked.body, asked.raw, asked.exchange, asked.subject, why.code, self._catalogue()
+        )
         async with self._db.transaction() as tx:
             await journal.write(tx, [row], self._clock(), current_traceparent())
-            tx.receipt(events.gate_refused(asked.asker, asked.body, asked.raw, asked.exchange, asked.subject, why.code))
+            tx.receipt(receipt)
 
 
 def _check_shape(body: AskEvidence) -> None:

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from exchange_bus.domain.records import JournalRow, ProofDemand
+from exchange_bus.domain.records import JournalRow, ProofDemand, Refused
 from kit.db import Queries
 
 
@@ -39,12 +39,12 @@ async def write(tx: Queries, rows: Sequence[JournalRow], now: datetime, tracepar
     )
 
 
-async def insert_demand(tx: Queries, demand: ProofDemand, now: datetime) -> None:
-    """Keep a demand on the applicant and its verdict."""
-    await tx.execute(
+async def insert_demand(tx: Queries, demand: ProofDemand, now: datetime) -> bool:
+    """Keep a demand on the applicant and its verdict; False where it was kept before."""
+    written = await tx.execute(
         """INSERT INTO proof_demand (demand_id, demanded_at, asked_by, service, step, proves, cites, case_id, code,
                                      entry, release)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (demand_id) DO NOTHING""",
         demand.demand_id,
         now,
         demand.asked_by,
@@ -57,3 +57,24 @@ async def insert_demand(tx: Queries, demand: ProofDemand, now: datetime) -> None
         demand.entry,
         demand.release,
     )
+    return written > 0
+
+
+async def refused_demands(tx: Queries, office: str) -> list[Refused]:
+    """Count the demands of an office that were refused, by code and fact; the facts as the office named them."""
+    rows = await tx.fetch(
+        """SELECT code, proves AS fact, count(*) AS times FROM proof_demand
+           WHERE asked_by = $1 AND code <> 'ACCEPTED' GROUP BY code, proves""",
+        office,
+    )
+    return [Refused(row["code"], row["fact"], row["times"]) for row in rows]
+
+
+async def refused_requests(tx: Queries, office: str) -> list[Refused]:
+    """Count the evidence requests of an office that the gate refused, by code and type as the office named it."""
+    rows = await tx.fetch(
+        """SELECT code, evidence_type AS fact, count(*) AS times FROM evidence_event
+           WHERE type = 'request-refused' AND asker = $1 GROUP BY code, evidence_type""",
+        office,
+    )
+    return [Refused(row["code"], row["fact"], row["times"]) for row in rows]
