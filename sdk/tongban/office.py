@@ -3,7 +3,7 @@
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -313,22 +313,29 @@ class Office:
         issuer: str | None = None,
         type_name: str | None = None,
         audience: str | None = None,
+        at: datetime | None = None,
     ) -> Facts:
-        """Check a presentation made for this office, from the records on disk. Raises NotBelieved."""
+        """Check a presentation made for this office, from the records on disk. Raises NotBelieved.
+
+        at: when it came here, if that was before; a presentation is good for a day, and a decision may take a week.
+        """
         return verify_presentation(
             presentation,
             directory=self.directory,
-            now=self._clock(),
+            now=at or self._clock(),
             issuer=issuer,
             audience=audience or self.office,
             type_name=type_name,
         )
 
-    def facts_of(self, answer: Answer) -> Facts:
-        """Check an answer's presentation by holder and type. Raises NotBelieved (`NO_PRESENTATION`, ...)."""
+    def facts_of(self, answer: Answer, *, at: datetime | None = None) -> Facts:
+        """Check an answer's presentation by holder and type; at: as in `verify_offline`.
+
+        Raises NotBelieved (`NO_PRESENTATION`, ...).
+        """
         if answer.presentation is None:
             raise NotBelieved("NO_PRESENTATION", answer.code or "")
-        return self.verify_offline(answer.presentation, issuer=answer.holder, type_name=answer.type)
+        return self.verify_offline(answer.presentation, issuer=answer.holder, type_name=answer.type, at=at)
 
     # ------------------------------------------------------------------ inside
     async def _refresh_sometimes(self) -> None:

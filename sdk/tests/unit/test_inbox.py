@@ -146,6 +146,16 @@ async def test_an_answer_is_opened_and_its_presentation_holds_offline(country: A
     assert facts.claims == {"result": "fit", "examinedOn": "2026-10-12"}
 
 
+async def test_a_copy_that_ran_out_still_holds_for_whoever_took_it_in_time(country: Any, now: Any) -> None:
+    came = now - timedelta(days=2)
+    async with country.office() as office:
+        body = (await office.open(delivered(country, now, body=answer_of(country, came)))).body
+        assert isinstance(body, Answer)
+        with pytest.raises(NotBelieved, match="EXPIRED"):
+            office.facts_of(body)
+        assert office.facts_of(body, at=came).type == "staff-health"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
