@@ -7,8 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.catalogue import list_rules as lists
+from contracts.catalogue import supply_rules as supply
 from contracts.catalogue.entries import (
     ENTRY_MODELS,
+    Calendar,
     CertificateType,
     Demand,
     Entry,
@@ -45,6 +47,7 @@ def check(raw: Sequence[Mapping[str, Any]], *, test_area: bool) -> tuple[list[En
     faults.extend(_duplicates(index))
     for entry in index.entries:
         faults.extend(_periods(index, entry))
+        faults.extend(_law(index, entry))
         faults.extend(_rules(index, entry, test_area=test_area))
     faults.extend(lists.check_circles(index))
     return entries, sorted(set(faults))
@@ -61,12 +64,14 @@ def _rules(index: Index, entry: Entry, *, test_area: bool) -> Iterator[Fault]:
             yield from lists.check_power(index, entry)
         case Responsibility():
             yield from lists.check_responsibility(index, entry)
+        case Calendar():
+            yield from lists.check_calendar(index, entry)
         case Proof():
             yield from lists.check_proof(index, entry)
         case Demand():
-            yield from lists.check_demand(index, entry)
+            yield from supply.check_demand(index, entry)
         case Grant():
-            yield from lists.check_grant(index, entry)
+            yield from supply.check_grant(index, entry)
         case LifeEvent():
             yield from check_event(index, entry)
 
@@ -98,3 +103,11 @@ def _duplicates(index: Index) -> Iterator[Fault]:
 def _periods(index: Index, entry: Entry) -> Iterator[Fault]:
     if entry.to is not None and entry.to <= entry.from_:
         yield index.fault(entry, ["to"], "PERIOD_EMPTY", "the entry ends before it begins")
+
+
+def _law(index: Index, entry: Entry) -> Iterator[Fault]:
+    """Whatever an office may do, it may by law, and the list says which."""
+    law = entry.sharing.get("law", "-") if isinstance(entry, CertificateType) else getattr(entry, "law", "-")
+    if not law.strip():
+        path = ["sharing", "law"] if isinstance(entry, CertificateType) else ["law"]
+        yield index.fault(entry, path, "LAW_MISSING", "no law is named")

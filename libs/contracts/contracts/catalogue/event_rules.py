@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from contracts.catalogue.entries import LifeEvent, LifeEventStep, Need
 from contracts.catalogue.faults import Fault, Index, find_cycle
+from contracts.catalogue.input_rules import check_given
 from contracts.catalogue.list_rules import check_words, repeated, unknown
+from contracts.catalogue.subject_rules import check_subjects
 
 Path = list[str | int]
 
@@ -14,13 +16,12 @@ def check_event(index: Index, event: LifeEvent) -> Iterator[Fault]:
     """Check the event as a whole, then each step."""
     yield from unknown(index, event, ["lead"], event.lead, index.offices, "office")
     yield from check_words(index, event, ["title"], event.title)
-    if "person" not in event.subjects.values():
-        yield index.fault(event, ["subjects"], "APPLICANT_MISSING", "one subject is a person: whoever applies")
-    yield from repeated(index, event, ["input"], [field.id for field in event.input])
     yield from repeated(index, event, ["steps"], [step.id for step in event.steps])
     yield from _check_order(index, event)
     for at, step in enumerate(event.steps):
         yield from _check_step(index, event, step, ["steps", at])
+    yield from check_given(index, event)
+    yield from check_subjects(index, event)
 
 
 def _check_order(index: Index, event: LifeEvent) -> Iterator[Fault]:
@@ -56,7 +57,7 @@ def _check_needs_come_first(index: Index, event: LifeEvent, step: LifeEventStep,
     """
     services = {one.service for one in event.steps}
     for later in event.steps:
-        if step.id not in _waited_for(event, later.id):
+        if step.id not in index.waited_for(event, later.id):
             continue
         made = {(issue.type, issue.to) for issue in later.issues}
         for nth, need in enumerate(step.needs):
@@ -66,32 +67,16 @@ def _check_needs_come_first(index: Index, event: LifeEvent, step: LifeEventStep,
                 yield index.fault(event, ["steps", at, "needs", nth], "UNREACHABLE", detail)
 
 
-def _waited_for(event: LifeEvent, name: str) -> set[str]:
-    """Give all steps that *name* waits for, directly or not."""
-    after = {step.id: step.after for step in event.steps}
-    found: set[str] = set()
-    waiting = list(after.get(name, ()))
-    while waiting:
-        step = waiting.pop()
-        if step not in found:
-            found.add(step)
-            waiting.extend(after.get(step, ()))
-    return found
-
-
 def _check_step(index: Index, event: LifeEvent, step: LifeEventStep, path: Path) -> Iterator[Fault]:
-    """Offices of a step have the power, answer for it, may issue what it issues; its input is the event's."""
+    """Offices of a step have the power, answer for it, may issue what it issues."""
     reference = f"{event.id}/{step.id}"
-    inputs = {field.id for field in event.input}
     for nth, office in enumerate(step.tasks):
         here = [*path, "tasks", nth]
         yield from unknown(index, event, here, office, index.offices, "office")
         if not index.has_power(office, step.service):
             yield index.fault(event, here, "POWER_MISSING", f"the office has no power over {step.service}")
-        if not any((r.step, r.accountable) == (reference, office) for r in index.responsibilities):
+        if not index.responsible(reference, office):
             yield index.fault(event, here, "RESPONSIBILITY_MISSING", f"nobody answers for {reference}")
-    for nth, name in enumerate(step.input):
-        yield from unknown(index, event, [*path, "input", nth], name, inputs, "input")
     for nth, need in enumerate(step.needs):
         yield from _check_need(index, event, step, need, [*path, "needs", nth])
     for nth, issue in enumerate(step.issues):
@@ -107,6 +92,8 @@ def _check_need(index: Index, event: LifeEvent, step: LifeEventStep, need: Need,
     if (need.type is None) == (need.any_of is None) or (need.type is not None and need.of is None):
         yield index.fault(event, path, "NEED_SHAPE", "either type and of, or anyOf")
         return
+    if need.any_of is not None and len({other.of for other in need.any_of}) != 1:
+        yield index.fault(event, [*path, "anyOf"], "NEED_SHAPE", "alternatives are about one subject")
     for nth, other in enumerate(need.any_of or ()):
         yield from _check_need(index, event, step, other, [*path, "anyOf", nth])
     if need.type is None or need.of is None:

@@ -4,8 +4,10 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from contracts.catalogue.entries import (
+    Calendar,
     CertificateType,
     Demand,
     Entry,
@@ -17,6 +19,9 @@ from contracts.catalogue.entries import (
     Proof,
     Responsibility,
 )
+
+Period = tuple[date, date | None]
+"""From (included) to (excluded; None = open)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +47,8 @@ class Index:
         self.entries = sorted(entries, key=lambda e: e.version)
         self.offices = {e.id for e in self.entries if isinstance(e, Office)}
         self.types = {e.id: e for e in self.entries if isinstance(e, CertificateType)}
-        self.demands = {e.id: e for e in self.entries if isinstance(e, Demand)}
+        self.demands = [e for e in self.entries if isinstance(e, Demand)]
+        self.calendars = [e for e in self.entries if isinstance(e, Calendar)]
         self.grants = [e for e in self.entries if isinstance(e, Grant)]
         self.events = {e.id: e for e in self.entries if isinstance(e, LifeEvent)}
         self.powers = [e for e in self.entries if isinstance(e, Power)]
@@ -53,6 +59,10 @@ class Index:
         }
         names = Counter((e.kind, e.id) for e in self.entries)
         self._several = {name for name, times in names.items() if times > 1}
+        self._later: dict[tuple[str, str], list[Entry]] = {name: [] for name in self._several}
+        for entry in self.entries:
+            if (entry.kind, entry.id) in self._several:
+                self._later[entry.kind, entry.id].append(entry)
 
     def pointer(self, entry: Entry, *path: str | int) -> str:
         """Point at a part of *entry*."""
@@ -63,6 +73,30 @@ class Index:
         """Name one fault of *entry*."""
         return Fault(self.pointer(entry, *path), code, detail)
 
+    def holds(self, entry: Entry) -> Period | None:
+        """Give the days on which *entry* counts: in force, and no newer version of it is. None when there are none."""
+        newer = [e.from_ for e in self._later.get((entry.kind, entry.id), ()) if e.version > entry.version]
+        ends = [day for day in (entry.to, min(newer, default=None)) if day is not None]
+        end = min(ends, default=None)
+        return None if end is not None and end <= entry.from_ else (entry.from_, end)
+
+    def responsible(self, step: str, office: str | None = None) -> list[Responsibility]:
+        """Give who answers for a step, all offices or one."""
+        found = [r for r in self.responsibilities if r.step == step and office in (None, r.accountable)]
+        return [r for r in found if self.holds(r) is not None]
+
+    def waited_for(self, event: LifeEvent, name: str) -> set[str]:
+        """Give all steps of *event* that step *name* waits for, directly or not."""
+        after = {step.id: step.after for step in event.steps}
+        found: set[str] = set()
+        waiting = list(after.get(name, ()))
+        while waiting:
+            step = waiting.pop()
+            if step not in found:
+                found.add(step)
+                waiting.extend(after.get(step, ()))
+        return found
+
     def has_power(self, office: str, service: str) -> bool:
         """Say whether the power list gives *office* anything over *service*."""
         return any((p.office, p.service) == (office, service) for p in self.powers)
@@ -70,6 +104,25 @@ class Index:
     def attests(self, office: str, type_name: str) -> bool:
         """Say whether *office* is in a position to know what *type_name* says: it may issue or attest it."""
         return any((p.office, p.type) == (office, type_name) and p.action != "decide" for p in self.powers)
+
+
+def overlap(one: Period | None, other: Period | None) -> bool:
+    """Say whether two periods share a day."""
+    if one is None or other is None:
+        return False
+    return (one[1] is None or other[0] < one[1]) and (other[1] is None or one[0] < other[1])
+
+
+def covers(periods: Iterable[Period | None], whole: Period) -> bool:
+    """Say whether *periods* together hold every day of *whole*."""
+    reached, end = whole
+    for start, until in sorted((p for p in periods if p is not None), key=lambda p: p[0]):
+        if start > reached:
+            return False
+        if until is None or (end is not None and until >= end):
+            return True
+        reached = max(reached, until)
+    return False
 
 
 def find_cycle(after: dict[str, list[str]]) -> list[str] | None:

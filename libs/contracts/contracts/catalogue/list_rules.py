@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What must hold of offices, types and the lists of powers, responsibilities, proofs, demands and grants."""
+"""What must hold of offices, types, calendars and the lists of powers, responsibilities and proofs."""
 
 import re
 from collections.abc import Container, Iterator, Sequence
 
 from contracts.catalogue.entries import (
+    Calendar,
     CertificateType,
-    Demand,
     Entry,
-    Grant,
     Office,
     Power,
     Proof,
@@ -16,7 +15,7 @@ from contracts.catalogue.entries import (
     Source,
     Words,
 )
-from contracts.catalogue.faults import Fault, Index, find_cycle
+from contracts.catalogue.faults import Fault, Index, find_cycle, overlap
 from contracts.certificates import formats
 from contracts.certificates.api import BESIDE
 from contracts.identifiers import TEST_AREA, is_uscc
@@ -45,7 +44,6 @@ def check_words(index: Index, entry: Entry, path: Path, words: Words) -> Iterato
 
 def check_type(index: Index, entry: CertificateType) -> Iterator[Fault]:
     """A type has a source that may attest it, a code of its own, a key among its fields, a sharing class with law."""
-    names = [field.name for field in entry.fields]
     yield from unknown(index, entry, ["source"], entry.source, index.offices, "office")
     if entry.source in index.offices and not index.attests(entry.source, entry.id):
         yield index.fault(entry, ["source"], "POWER_MISSING", f"no power entry lets the source issue {entry.id}")
@@ -53,16 +51,22 @@ def check_type(index: Index, entry: CertificateType) -> Iterator[Fault]:
         yield index.fault(entry, ["typeCode"], "TYPE_CODE_INVALID", "18 characters of the definer's code and 3 digits")
     if any(other.type_code == entry.type_code and other.id != entry.id for other in index.types.values()):
         yield index.fault(entry, ["typeCode"], "DUPLICATE", "another type has this code")
-    if entry.key not in names:
-        yield index.fault(entry, ["key"], "UNKNOWN_FIELD", f"{entry.key} is no field of the type")
-    for at, name in enumerate(names):
-        if name in formats.RESERVED or name in BESIDE:
-            yield index.fault(entry, ["fields", at], "NAME_RESERVED", f"signed copies have {name} for themselves")
-    yield from repeated(index, entry, ["fields"], names)
+    yield from _check_names(index, entry)
     if entry.sharing.get("class") not in _SHARING:
         yield index.fault(entry, ["sharing", "class"], "SHARING_CLASS", "unconditional, conditional or notShared")
     if "law" not in entry.sharing:
         yield index.fault(entry, ["sharing", "law"], "LAW_MISSING", "the class needs its law")
+
+
+def _check_names(index: Index, entry: CertificateType) -> Iterator[Fault]:
+    """Fields have names of their own, none that signed copies need for themselves, and the key is one of them."""
+    names = [field.name for field in entry.fields]
+    if entry.key not in names:
+        yield index.fault(entry, ["key"], "UNKNOWN_FIELD", f"{entry.key} is no field of the type")
+    yield from repeated(index, entry, ["fields"], names)
+    for at, name in enumerate(names):
+        if name in formats.RESERVED or name in BESIDE:
+            yield index.fault(entry, ["fields", at], "NAME_RESERVED", f"signed copies have {name} for themselves")
 
 
 def check_power(index: Index, entry: Power) -> Iterator[Fault]:
@@ -83,8 +87,26 @@ def check_responsibility(index: Index, entry: Responsibility) -> Iterator[Fault]
         yield index.fault(entry, ["accountable"], "NO_TASK", "the office has no task in this step")
     if entry.on_silence == "deemed" and entry.risk == "high":
         yield index.fault(entry, ["onSilence"], "DEEMED_HIGH_RISK", "a high risk is never approved by silence")
-    if entry.within.get("workingDays", 0) < 1:
-        yield index.fault(entry, ["within", "workingDays"], "TIME_MISSING", "at least one working day")
+    for name, time in (("within", entry.within), ("inspectWithin", entry.inspect_within)):
+        if time is not None and time.get("workingDays", 0) < 1:
+            yield index.fault(entry, [name, "workingDays"], "TIME_MISSING", "at least one working day")
+    for other in index.responsible(entry.step, entry.accountable):
+        if other.id < entry.id and overlap(index.holds(other), index.holds(entry)):
+            yield index.fault(
+                entry, ["accountable"], "ACCOUNTABLE_TWICE", f"{other.id} says already who answers, and how"
+            )
+
+
+def check_calendar(index: Index, entry: Calendar) -> Iterator[Fault]:
+    """One calendar is in force at a time, and it says of a day one thing, once."""
+    for other in index.calendars:
+        if other.id < entry.id and overlap(index.holds(other), index.holds(entry)):
+            yield index.fault(entry, ["from"], "CALENDAR_TWICE", f"calendar {other.id} is in force then")
+    for name, days in (("holidays", entry.holidays), ("workdays", entry.workdays)):
+        yield from repeated(index, entry, [name], [day.isoformat() for day in days])
+    for at, day in enumerate(entry.workdays):
+        if day in entry.holidays:
+            yield index.fault(entry, ["workdays", at], "DAY_DIFFERS", f"{day} is a holiday too")
 
 
 def check_proof(index: Index, entry: Proof) -> Iterator[Fault]:
@@ -99,8 +121,27 @@ def check_proof(index: Index, entry: Proof) -> Iterator[Fault]:
             yield index.fault(entry, ["step"], "SERVICE_DIFFERS", f"the step is of service {step.service}")
     if entry.route in _NEEDS_SOURCES and not entry.sources:
         yield index.fault(entry, ["sources"], "SOURCES_MISSING", f"route {entry.route} says who holds the fact")
+    if entry.route == "applicant":
+        if entry.sources:
+            detail = "an office holds it: the applicant isn't asked"
+            yield index.fault(entry, ["route"], "HELD_BY_OFFICE", detail)
+        yield from _check_repeated(index, entry)
     for at, source in enumerate(entry.sources):
         yield from _check_source(index, entry, at, source)
+
+
+def _check_repeated(index: Index, entry: Proof) -> Iterator[Fault]:
+    """An office asks the applicant for a fact once in a life event; entries without a step: once in a service."""
+    for other in index.proofs:
+        same = (other.route, other.asked_by, other.proves) == ("applicant", entry.asked_by, entry.proves)
+        first = other.id < entry.id and overlap(index.holds(other), index.holds(entry))
+        if same and first and _place(other) == _place(entry):
+            detail = f"{other.id} lets the same office ask the applicant for it already"
+            yield index.fault(entry, ["proves"], "REPEATED", detail)
+
+
+def _place(entry: Proof) -> str:
+    return entry.service if entry.step is None else entry.step.partition("/")[0] + "/"
 
 
 def _check_source(index: Index, entry: Proof, at: int, source: Source) -> Iterator[Fault]:
@@ -110,76 +151,6 @@ def _check_source(index: Index, entry: Proof, at: int, source: Source) -> Iterat
     if known and not index.attests(source.office, source.type):
         detail = f"no power entry lets this office attest {source.type}"
         yield index.fault(entry, ["sources", at], "SOURCE_CANNOT_KNOW", detail)
-
-
-def check_demand(index: Index, entry: Demand) -> Iterator[Fault]:
-    """A demand is of a consumer with power, for fields that exist, of a provider that attests them, by offered ways."""
-    yield from unknown(index, entry, ["consumer"], entry.consumer, index.offices, "office")
-    yield from unknown(index, entry, ["provider"], entry.provider, index.offices, "office")
-    yield from unknown(index, entry, ["type"], entry.type, index.types, "type")
-    for at, step in enumerate(entry.steps):
-        yield from unknown(index, entry, ["steps", at], step, index.steps, "step")
-    if entry.consumer in index.offices and not index.has_power(entry.consumer, entry.service):
-        yield index.fault(entry, ["service"], "POWER_MISSING", "the consumer has no power over this service")
-    wanted = index.types.get(entry.type)
-    if wanted is None:
-        return
-    yield from check_fields(index, entry, wanted, entry.fields)
-    if entry.provider in index.offices and not index.attests(entry.provider, entry.type):
-        yield index.fault(entry, ["provider"], "SOURCE_CANNOT_KNOW", f"the provider doesn't attest {entry.type}")
-    if wanted.sharing.get("class") == "notShared":
-        yield index.fault(entry, ["type"], "NOT_SHARED", "the type isn't shared, by its own law")
-    for at, way in enumerate(entry.via):
-        if way not in wanted.via:
-            yield index.fault(entry, ["via", at], "WAY_NOT_OFFERED", f"the type isn't offered by {way}")
-
-
-def check_grant(index: Index, entry: Grant) -> Iterator[Fault]:
-    """A grant gives no more than its demand asks for, to nobody else, for nothing else and no longer."""
-    yield from unknown(index, entry, ["demand"], entry.demand, index.demands, "demand")
-    demand = index.demands.get(entry.demand)
-    if demand is None:
-        return
-    for name in ("consumer", "provider", "type", "purpose"):
-        if getattr(entry, name) != getattr(demand, name):
-            yield index.fault(entry, [name], "GRANT_DIFFERS", f"the demand says {getattr(demand, name)}")
-    for at, field in enumerate(entry.fields):
-        if field not in demand.fields:
-            yield index.fault(entry, ["fields", at], "GRANT_WIDER", f"the demand doesn't ask for {field}")
-    for at, step in enumerate(entry.steps):
-        if step not in demand.steps:
-            yield index.fault(entry, ["steps", at], "GRANT_WIDER", f"the demand isn't for step {step}")
-    wanted = index.types.get(entry.type)
-    if wanted is not None:
-        yield from check_fields(index, entry, wanted, entry.fields)
-    yield from _check_mode(index, entry, demand)
-    if entry.from_ < demand.from_ or (demand.to is not None and (entry.to is None or entry.to > demand.to)):
-        yield index.fault(entry, ["from"], "GRANT_OUTLIVES_DEMAND", "the demand isn't in force for that long")
-
-
-def _check_mode(index: Index, entry: Grant, demand: Demand) -> Iterator[Fault]:
-    """The demand allows the way, and a grant on request is for steps in which the consumer may ask for the fact."""
-    way = "event" if entry.mode == "onEvent" else "api"
-    if way not in demand.via:
-        yield index.fault(entry, ["mode"], "WAY_NOT_ALLOWED", f"{entry.mode} needs `via: {way}` in the demand")
-    if entry.mode == "onEvent":
-        return
-    if not entry.steps:
-        yield index.fault(entry, ["steps"], "STEPS_MISSING", "a grant on request names the steps it is for")
-    for at, step in enumerate(entry.steps):
-        if not any(_asks(proof, entry, step) for proof in index.proofs):
-            detail = "no proof entry lets the consumer ask the provider for this type in this step on this basis"
-            yield index.fault(entry, ["steps", at], "PROOF_MISSING", detail)
-
-
-def _asks(proof: Proof, grant: Grant, step: str) -> bool:
-    sources = [(source.office, source.type) for source in proof.sources]
-    return (
-        proof.asked_by == grant.consumer
-        and proof.step in (None, step)
-        and proof.legal_basis == grant.basis
-        and (grant.provider, grant.type) in sources
-    )
 
 
 def check_circles(index: Index) -> Iterator[Fault]:
@@ -207,15 +178,6 @@ def _entries_before(index: Index, name: str) -> list[set[str]]:
     services = {p.service for p in index.powers if p.type == name and p.action != "decide"}
     asked = [{s.type for s in p.sources} & index.types.keys() for p in index.proofs if p.service in services]
     return [types for types in asked if types and name not in types]
-
-
-def check_fields(index: Index, entry: Demand | Grant, wanted: CertificateType, names: Sequence[str]) -> Iterator[Fault]:
-    """Each field exists in the type and is named once."""
-    existing = {field.name for field in wanted.fields}
-    for at, name in enumerate(names):
-        if name not in existing:
-            yield index.fault(entry, ["fields", at], "UNKNOWN_FIELD", f"{wanted.id} has no field {name}")
-    yield from repeated(index, entry, ["fields"], names)
 
 
 def unknown(index: Index, entry: Entry, path: Path, name: str, known: Container[str], what: str) -> Iterator[Fault]:
