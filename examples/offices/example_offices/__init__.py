@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The four offices of the demo, written with the SDK."""
+"""The offices of the demo country, written with the SDK."""

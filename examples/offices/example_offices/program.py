@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the four programs share: their options, and how they end."""
+"""What all programs share: their options, their two loops, and how they end."""
 
 import argparse
 import asyncio
@@ -14,9 +14,9 @@ from contracts.exchange_bus import Delivery
 from tongban import NoAnswer, Office, Problem, TongbanError, is_away
 
 PAUSE_S = 2.0
+POLL_S = 0.5
+"""How often a program looks for what its clerk decided (seconds)."""
 REGISTERS = Path(__file__).parent / "registers"
-SELF = "self"
-"""What a certificate's claims say of its holder: no name. Who it is stands in the holder's alias, sealed."""
 
 Say = Callable[[str], None]
 Work = Callable[[Office, argparse.Namespace], Awaitable[None]]
@@ -64,6 +64,40 @@ async def take_all(office: Office, given: argparse.Namespace, take: Callable[[De
                 raise
             say(f"the platform is away ({why.code}): trying again")
             await asyncio.sleep(PAUSE_S)
+
+
+async def look_again(given: argparse.Namespace, look: Callable[[], Awaitable[None]]) -> None:
+    """Look for what was decided at home, every half second until told to stop, or once with --once."""
+    while True:
+        try:
+            await look()
+            if given.once:
+                return
+            await asyncio.sleep(POLL_S)
+        except (NoAnswer, Problem) as why:
+            if given.once or not is_away(why):
+                raise
+            say(f"the platform is away ({why.code}): trying again")
+            await asyncio.sleep(PAUSE_S)
+
+
+async def attend(
+    office: Office,
+    given: argparse.Namespace,
+    take: Callable[[Delivery], Awaitable[None]],
+    look: Callable[[], Awaitable[None]],
+) -> None:
+    """Do both at once; with --once one after the other. If either dies, so does the program: nobody restarts half."""
+    if given.once:
+        await take_all(office, given, take)
+        await look_again(given, look)
+        return
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(take_all(office, given, take))
+            both.create_task(look_again(given, look))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
 def say(line: str) -> None:

@@ -1,18 +1,44 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Tax: hears of every food licence, as far as it was granted to: number and place.
+"""Tax: registers businesses and takes new addresses; hears of licences, as far as it was granted to.
 
 python -m example_offices.tax --gateway URL --secrets DIR --trust FILE --state DIR [--once]
 """
 
-import argparse
 import json
+from datetime import date
 from pathlib import Path
 
-from contracts.envelopes import Share
-from contracts.exchange_bus import Delivery
-from example_offices import program
+from contracts.envelopes import Share, Task
+from example_offices.desk import Hear
 from example_offices.program import Say
-from tongban import NotBelieved, Office
+from example_offices.registering import Book, lines
+from example_offices.rules import (
+    SELF,
+    Evidence,
+    Paper,
+    Refused,
+    all_answered,
+    business,
+    consented,
+    new_address,
+    numbered,
+    text_input,
+)
+from example_offices.serving import serve
+from tongban import Office
+
+
+def registration(task: Task, evidence: Evidence, day: date) -> list[Paper]:
+    """Open-restaurant/r3: whoever has a business licence is registered, with the account that taxes are paid from."""
+    all_answered(task)
+    if not text_input(task, "bankAccount"):
+        raise Refused("INPUT_MISSING", "a bank account is missing")
+    return [Paper({"holder": SELF, "number": numbered("SW", task), "place": str(business(evidence)["place"])})]
+
+
+def address(task: Task, evidence: Evidence, day: date) -> list[Paper]:
+    """Move-home/h10: the registration takes the new address."""
+    return [Paper({"place": new_address(task, evidence)})]
 
 
 class Licences:
@@ -32,44 +58,30 @@ class Licences:
         return known
 
 
-class Desk:
-    """Takes shares, in order per licence."""
+def listener(office: Office, state: Path, say: Say) -> Hear:
+    """Verify each share and note it. A suspended licence discloses nothing."""
+    licences = Licences(state / "licences.json")
 
-    def __init__(self, office: Office, licences: Licences, say: Say) -> None:
-        self._office, self._licences, self._say = office, licences, say
-
-    async def take(self, delivery: Delivery) -> None:
-        """Open and verify one share and note it. What can't be believed changes nothing."""
-        try:
-            share = (await self._office.open(delivery)).body
-            if not isinstance(share, Share):
-                self._say(f"{delivery.kind} put aside: not a share")
-                return
-            claims = self._claims(share)
-        except NotBelieved as why:
-            self._say(f"delivery put aside: {why.code}")
-            return
-        known = self._licences.note(share, claims)
+    def hear(share: Share) -> None:
+        claims: dict[str, str] = {}
+        if share.presentation is not None:
+            facts = office.verify_offline(share.presentation, issuer=share.office, type_name=share.type)
+            claims = {name: str(value) for name, value in facts.claims.items()}
+        known = licences.note(share, claims)
         named = ", ".join(f"{name} {value}" for name, value in sorted(known.items()) if name != "status")
-        self._say(f"{share.type} {share.fact}, status {share.status} ({named}), under grant {share.grant_id}")
+        say(f"{share.type} {share.fact}, status {share.status} ({named}), under grant {share.grant_id}")
 
-    def _claims(self, share: Share) -> dict[str, str]:
-        """Give what the share discloses; a suspended licence discloses nothing."""
-        if share.presentation is None:
-            return {}
-        facts = self._office.verify_offline(share.presentation, issuer=share.office, type_name=share.type)
-        return {name: str(value) for name, value in facts.claims.items()}
+    return hear
 
 
-async def work(office: Office, given: argparse.Namespace) -> None:
-    """Take shares, until told to stop."""
-    desk = Desk(office, Licences(given.state / "licences.json"), program.say)
-    await program.take_all(office, given, desk.take)
+RULES = {"open-restaurant/r3": registration, "move-home/h10": address, "marriage/m5-tax": consented}
+BOOKS = [Book("tax-registration", "tax.yaml", lines("number"))]
 
 
 def main() -> None:
     """Run the program."""
-    program.run("tax-office", program.options("Hear of food licences."), work)
+    purpose = "Register businesses; hear of licences."
+    serve("tax-office", purpose, books=BOOKS, rules=RULES, listener=listener)
 
 
 if __name__ == "__main__":

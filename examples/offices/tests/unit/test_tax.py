@@ -2,19 +2,20 @@
 """Tax learns number and place, and nothing while a licence is suspended."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from contracts.certificates.api import Presentation
 from contracts.envelopes import Share
-from contracts.exchange_bus import Delivery
-from contracts.ids import uuid7
-from example_offices.tax import Desk, Licences
-from tongban import Facts, NotBelieved, Opened
+from example_offices.desk import Desk, Ways
+from example_offices.drawer import Drawer
+from example_offices.tax import listener
+from tongban import Facts, NotBelieved
 
-NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-MARKET = "1199990000000006XB"
+from .doubles import MARKET, NOW, FakeOffice, delivery
 
 
 def share(fact: str, status: str, version: int) -> Share:
@@ -25,33 +26,34 @@ def share(fact: str, status: str, version: int) -> Share:
     )  # fmt: skip
 
 
-def delivery() -> Delivery:
-    return Delivery(
-        delivery_id=str(uuid7()), seq=1, event_id=str(uuid7()), kind="share", key="S" * 43, keyseq=1, time=NOW,
-        attributes={}, envelope="e30.AA.AA.AA.AA",
-    )  # fmt: skip
-
-
-class FakeOffice:
-    def __init__(self, *bodies: Share | NotBelieved) -> None:
-        self.bodies = list(bodies)
-
-    async def open(self, _delivery: Delivery) -> Opened:
-        body = self.bodies.pop(0)
-        if isinstance(body, NotBelieved):
-            raise body
-        return Opened("share", "certificates-2", str(uuid7()), str(uuid7()), body, "A" * 43)
+class TaxOffice(FakeOffice):
+    holds = True
 
     def verify_offline(self, _presentation: Presentation, **_expected: Any) -> Facts:
+        if not self.holds:
+            raise NotBelieved("SIGNATURE_INVALID")
         return Facts(MARKET, "food-licence", {"number": "JY1", "place": "12 Lotus Lane"}, None, NOW, None)
 
 
-async def test_tax_follows_a_licence_through_suspension_and_back(tmp_path: Path) -> None:
+@pytest.fixture
+def drawer(tmp_path: Path) -> Iterator[Drawer]:
+    held = Drawer(tmp_path / "drawer.sqlite")
+    yield held
+    held.close()
+
+
+async def hear(office: TaxOffice, drawer: Drawer, folder: Path, *shares: Share) -> list[str]:
     said: list[str] = []
-    office = FakeOffice(share("issued", "01", 1), share("suspended", "02", 2), share("reinstated", "01", 3))
-    desk = Desk(office, Licences(tmp_path / "licences.json"), said.append)  # type: ignore[arg-type]
-    for _ in range(3):
-        await desk.take(delivery())
+    desk = Desk(office, drawer, said.append, Ways(hear=listener(office, folder, said.append)))  # type: ignore[arg-type]
+    for place, one in enumerate(shares):
+        office.bodies[f"s{place}"] = one
+        await desk.take(delivery("share", f"s{place}"))
+    return said
+
+
+async def test_tax_follows_a_licence_through_suspension_and_back(drawer: Drawer, tmp_path: Path) -> None:
+    shares = share("issued", "01", 1), share("suspended", "02", 2), share("reinstated", "01", 3)
+    said = await hear(TaxOffice(), drawer, tmp_path, *shares)
     assert [line.split(",")[0] for line in said] == [
         "food-licence issued",
         "food-licence suspended",
@@ -62,9 +64,8 @@ async def test_tax_follows_a_licence_through_suspension_and_back(tmp_path: Path)
     assert known == {"number": "JY1", "place": "12 Lotus Lane", "status": "01"}
 
 
-async def test_what_can_not_be_believed_changes_nothing(tmp_path: Path) -> None:
-    said: list[str] = []
-    desk = Desk(FakeOffice(NotBelieved("ROLE_WRONG")), Licences(tmp_path / "l.json"), said.append)  # type: ignore[arg-type]
-    await desk.take(delivery())
-    assert said == ["delivery put aside: ROLE_WRONG"]
-    assert not (tmp_path / "l.json").exists()
+async def test_what_can_not_be_believed_changes_nothing(drawer: Drawer, tmp_path: Path) -> None:
+    office = TaxOffice()
+    office.holds = False
+    assert await hear(office, drawer, tmp_path, share("issued", "01", 1)) == ["delivery put aside: SIGNATURE_INVALID"]
+    assert not (tmp_path / "licences.json").exists()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What comes after a certificate was issued: a promise is checked, a right ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from example_offices.clerk import Clerk, Found
+from example_offices.drawer import Drawer
+from example_offices.program import Say
+from tongban import Office, Problem, is_away
+from tongban.office import Ending
+
+ENDED = frozenset({"03", "04", "05", "06", "07"})
+"""Status codes from which nothing leads back."""
+INSPECTION = "inspection"
+"""For what an inspector looks at the certificate; the holder reads it in her receipts."""
+
+
+class Inspector:
+    """Follows what inspections found: passed, and the promise's mark goes; false, and the certificate is rescinded."""
+
+    def __init__(self, office: Office, drawer: Drawer, clerk: Clerk, say: Say, confirmed: Mapping[str, Any]) -> None:
+        self._office, self._drawer, self._clerk, self._say = office, drawer, clerk, say
+        self._confirmed = confirmed
+
+    async def follow(self) -> None:
+        """Do what each finding calls for, once. What the platform refuses for good is said and left."""
+        for task, found in self._clerk.inspected():
+            try:
+                for type_name, certificate_id in self._drawer.issued(task):
+                    await self._conclude(certificate_id, found)
+                    self._say(f"task {task}: {type_name} inspected, {found}: certificate {certificate_id}")
+            except Problem as why:
+                if is_away(why):
+                    raise
+                self._say(f"task {task}: inspection without consequence, {why.code}")
+            self._clerk.inspection_done(task)
+
+    async def _conclude(self, certificate_id: str, found: Found) -> None:
+        if found == "false":
+            await end(self._office, certificate_id, "rescind", purpose=INSPECTION, reason="what was promised is false")
+            return
+        held = await self._office.certificate(certificate_id, purpose=INSPECTION)
+        if held.status not in ENDED and held.provisional is not None:
+            await self._office.amend(  # type: ignore[attr-defined]
+                certificate_id, held.version, {**held.claims, **self._confirmed}, reason="what was promised holds"
+            )
+
+
+async def end(office: Office, certificate_id: str, ending: Ending, *, purpose: str, reason: str) -> None:
+    """End a certificate for good; one that has ended stays as it is. The look at its version is a receipt."""
+    held = await office.certificate(certificate_id, purpose=purpose)
+    if held.status not in ENDED:
+        await office.revoke(certificate_id, held.version, reason=reason, ending=ending)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Water, power and gas: three offices, one program. Each attests its own accounts and takes the new address.
+
+python -m example_offices.utilities water --gateway URL --secrets DIR --trust FILE --state DIR [--once]
+"""
+
+import sys
+from datetime import date
+
+from contracts.envelopes import Task
+from example_offices.listening import listener
+from example_offices.registering import Book, lines
+from example_offices.rules import Evidence, Paper, new_address
+from example_offices.serving import serve
+
+OFFICES = ("water", "power", "gas")
+
+
+def moved(task: Task, evidence: Evidence, day: date) -> list[Paper]:
+    """Move-home/h9: the account goes along to the new place."""
+    return [Paper({"place": new_address(task, evidence)})]
+
+
+def book(which: str) -> Book:
+    """Give the register of one of the three."""
+    return Book(f"utility-account-{which}", f"{which}.yaml", lines("number"))
+
+
+RULES = {"move-home/h9": moved}
+
+
+def main() -> None:
+    """Run the program of the office that the first word names."""
+    which = sys.argv.pop(1) if len(sys.argv) > 1 else ""
+    if which not in OFFICES:
+        sys.exit(f"which office? One of: {', '.join(OFFICES)}")
+    purpose = f"Attest {which} accounts, and follow whoever moves."
+    serve(which, purpose, books=[book(which)], rules=RULES, listener=listener)
+
+
+if __name__ == "__main__":
+    main()
