@@ -17,7 +17,7 @@ from contracts.base import Model
 from contracts.certificates.api import Holder
 from contracts.exchange_bus import AskEvidence
 from contracts.ledger import AccessView
-from tongban import jose
+from tongban import catalogue_diff, jose
 from tongban.catalogue_files import CatalogueUnreadable, check_folder
 from tongban.citizen import Citizen
 from tongban.clock import system_clock
@@ -182,6 +182,17 @@ def check(folder: Path, test_area: bool = True) -> None:
         print(fault)
     print(f"{len(faults)} faults" if faults else "good")
     raise typer.Exit(1 if faults else 0)
+
+
+@catalogue.command()
+def diff(before: Path, after: Path) -> None:
+    """Say in plain words what differs between two catalogues: folders of YAML files, or releases as JSON files."""
+    try:
+        lines = catalogue_diff.in_words(catalogue_diff.read(before), catalogue_diff.read(after))
+    except CatalogueUnreadable as why:
+        sys.stderr.write(f"{why}\n")
+        raise typer.Exit(1) from why
+    print("\n".join(lines))
 
 
 def _as_office(office: Office, work: Callable[[Office], Awaitable[Any]]) -> Any:

@@ -2,7 +2,7 @@
 """Faults of a catalogue, and the index that the checks look things up in."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,10 +59,10 @@ class Index:
         }
         names = Counter((e.kind, e.id) for e in self.entries)
         self._several = {name for name, times in names.items() if times > 1}
-        self._later: dict[tuple[str, str], list[Entry]] = {name: [] for name in self._several}
+        self._versions: dict[tuple[str, str], list[Entry]] = {name: [] for name in self._several}
         for entry in self.entries:
             if (entry.kind, entry.id) in self._several:
-                self._later[entry.kind, entry.id].append(entry)
+                self._versions[entry.kind, entry.id].append(entry)
 
     def pointer(self, entry: Entry, *path: str | int) -> str:
         """Point at a part of *entry*."""
@@ -73,17 +73,18 @@ class Index:
         """Name one fault of *entry*."""
         return Fault(self.pointer(entry, *path), code, detail)
 
-    def holds(self, entry: Entry) -> Period | None:
-        """Give the days on which *entry* counts: in force, and no newer version of it is. None when there are none."""
-        newer = [e.from_ for e in self._later.get((entry.kind, entry.id), ()) if e.version > entry.version]
-        ends = [day for day in (entry.to, min(newer, default=None)) if day is not None]
-        end = min(ends, default=None)
-        return None if end is not None and end <= entry.from_ else (entry.from_, end)
+    def holds(self, entry: Entry) -> list[Period]:
+        """Give the days on which *entry* counts: in force, and no newer version of it is."""
+        periods: list[Period] = [(entry.from_, entry.to)]
+        for newer in self._versions.get((entry.kind, entry.id), ()):
+            if newer.version > entry.version:
+                periods = [rest for period in periods for rest in _without(period, (newer.from_, newer.to))]
+        return periods
 
     def responsible(self, step: str, office: str | None = None) -> list[Responsibility]:
         """Give who answers for a step, all offices or one."""
         found = [r for r in self.responsibilities if r.step == step and office in (None, r.accountable)]
-        return [r for r in found if self.holds(r) is not None]
+        return [r for r in found if self.holds(r)]
 
     def waited_for(self, event: LifeEvent, name: str) -> set[str]:
         """Give all steps of *event* that step *name* waits for, directly or not."""
@@ -106,23 +107,32 @@ class Index:
         return any((p.office, p.type) == (office, type_name) and p.action != "decide" for p in self.powers)
 
 
-def overlap(one: Period | None, other: Period | None) -> bool:
-    """Say whether two periods share a day."""
-    if one is None or other is None:
-        return False
-    return (one[1] is None or other[0] < one[1]) and (other[1] is None or one[0] < other[1])
+def overlap(some: Iterable[Period], others: Sequence[Period]) -> bool:
+    """Say whether there is a day in both."""
+    return any(_before(one[0], other[1]) and _before(other[0], one[1]) for one in some for other in others)
 
 
-def covers(periods: Iterable[Period | None], whole: Period) -> bool:
-    """Say whether *periods* together hold every day of *whole*."""
-    reached, end = whole
-    for start, until in sorted((p for p in periods if p is not None), key=lambda p: p[0]):
-        if start > reached:
-            return False
-        if until is None or (end is not None and until >= end):
-            return True
-        reached = max(reached, until)
-    return False
+def covers(periods: Iterable[Period], wholes: Iterable[Period]) -> bool:
+    """Say whether *periods* together hold every day of *wholes*."""
+    rest = list(wholes)
+    for period in periods:
+        rest = [part for one in rest for part in _without(one, period)]
+    return not rest
+
+
+def _before(day: date, end: date | None) -> bool:
+    return end is None or day < end
+
+
+def _without(period: Period, taken: Period) -> list[Period]:
+    """Give what is left of *period* when *taken* is cut out of it."""
+    (start, end), (first, last) = period, taken
+    left: list[Period] = []
+    if start < first:
+        left.append((start, first if _before(first, end) else end))
+    if last is not None and _before(last, end):
+        left.append((max(start, last), end))
+    return [one for one in left if _before(one[0], one[1])]
 
 
 def find_cycle(after: dict[str, list[str]]) -> list[str] | None:

@@ -50,18 +50,18 @@ def check_grant(index: Index, entry: Grant) -> Iterator[Fault]:
     """
     demands = [one for one in index.demands if one.id == entry.demand]
     yield from unknown(index, entry, ["demand"], entry.demand, {one.id for one in demands}, "demand")
-    period = index.holds(entry)
-    if not demands or period is None:
+    periods = index.holds(entry)
+    if not demands or not periods:
         return
     for demand in demands:
-        if overlap(index.holds(demand), period):
+        if overlap(index.holds(demand), periods):
             yield from _check_fits(index, entry, demand)
     wanted = index.types.get(entry.type)
     if wanted is not None:
         yield from _check_fields(index, entry, wanted, entry.fields)
     if entry.mode == "onRequest":
         yield from _check_steps(index, entry)
-    if not covers([index.holds(demand) for demand in demands], period):
+    if not covers([period for demand in demands for period in index.holds(demand)], periods):
         yield index.fault(entry, ["from"], "GRANT_OUTLIVES_DEMAND", "the demand isn't in force for that long")
 
 
@@ -89,11 +89,10 @@ def _check_steps(index: Index, entry: Grant) -> Iterator[Fault]:
         asking = [
             proof for proof in index.proofs if _lists(index, proof, entry, step) and proof.legal_basis == entry.basis
         ]
-        period = index.holds(entry)
         if not asking:
             detail = "no proof entry lets the consumer ask the provider for this type in this step on this basis"
             yield index.fault(entry, ["steps", at], "PROOF_MISSING", detail)
-        elif period is not None and not covers([index.holds(proof) for proof in asking], period):
+        elif not covers([period for proof in asking for period in index.holds(proof)], index.holds(entry)):
             detail = f"{asking[0].id} isn't in force for that long"
             yield index.fault(entry, ["steps", at], "GRANT_OUTLIVES_ENTRY", detail)
 

@@ -339,6 +339,13 @@ SOUND: list[tuple[str, Callable[[Entries], object]]] = [
         ),
     ),
     (
+        "a newer version that ends gives way to the one before",
+        lambda e: (
+            _twin(e, "demand/DM-0253", version=2, to="2027-01-01", **{"from": "2026-12-01"}),
+            _twin(e, "proof/P-0253", version=2, to="2027-01-01", **{"from": "2026-12-01"}),
+        ),
+    ),
+    (
         "a list entry may be continued by its next version",
         lambda e: (
             e["proof/P-0253"].update(to="2026-12-01"),

@@ -47,7 +47,9 @@ async def test_topics_of_offices_are_there_before_anybody_hears_of_them(house: H
     async with house.client() as client:
         await publish(client, house, house.lists.entries)
     assert HEALTH in house.topics_made
-    assert len(house.topics_made) == 5
+    # Each once, however many versions of its entry there are: the broker refuses a topic that is made twice.
+    offices = {entry["id"] for entry in house.lists.entries if entry["kind"] == "office"}
+    assert sorted(house.topics_made) == sorted(offices)
 
 
 async def test_the_same_entries_again_are_the_release_that_stands(house: House) -> None:
