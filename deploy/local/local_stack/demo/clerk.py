@@ -12,7 +12,7 @@ from local_stack.errors import StackError
 
 async def approve(stage: Stage, program: str, task_id: str) -> None:
     """Let the clerk of *program* approve a task that waits for a person."""
-    await stage.programs[program].line("clerk", task_id)
+    await stage.programs[program].line(task_id, "waits for the clerk")
     await _desk(stage, program, "approve", task_id)
 
 

@@ -86,7 +86,7 @@ OPEN_RESTAURANT = Demo(
         "tax": (),
         "hrss": (),
         "fire": (),
-        "urban_management": ("--silent",),
+        "urban": ("--silent",),
         "data_office": (),
     },
     quiet=("certificates.holding", "evidence.request", "cases.step.gathering"),
@@ -145,8 +145,8 @@ async def run(where: Target, event: str) -> int:
     numbers = {one["persona"]: one["number"] for one in personas}
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(watching(where.kafka, topics_of(demo.watched), watch))
-        stage = await _stage(stack, demo, where, screen, watch, told, numbers)
         await _register(demo, where, screen)
+        stage = await _stage(stack, demo, where, screen, watch, told, numbers)
         for number, (title, play) in enumerate(demo.points, 1):
             screen.point(number, title)
             await play(stage)

@@ -10,7 +10,25 @@ from contextlib import asynccontextmanager
 from local_stack.demo.target import Target
 from local_stack.errors import StackError
 
-SYSTEMS = {"health": "health-registry", "land": "land-registry", "licensing": "licensing", "tax": "tax-office"}
+SYSTEMS = {
+    "civil_affairs": "civil-affairs",
+    "court": "court",
+    "data_office": "data-office-desk",
+    "education": "education",
+    "fire": "fire-brigade",
+    "health": "health-registry",
+    "housing": "housing",
+    "hrss": "hrss",
+    "land": "land-registry",
+    "licensing": "licensing",
+    "medical_insurance": "medical-insurance",
+    "neighbour_police": "neighbour-police",
+    "provident_fund": "provident-fund",
+    "public_security": "public-security",
+    "tax": "tax-office",
+    "tobacco": "tobacco-office",
+    "urban": "urban-management",
+}
 """Program -> the system as which it is registered."""
 OnLine = Callable[[str, str], None]
 

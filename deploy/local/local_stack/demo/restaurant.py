@@ -109,7 +109,7 @@ async def silence(stage: Stage) -> None:
     stage.screen.say(
         f"r6 passed by silence: liable is {stage.screen.name(step.accountable)}, which must hand the permit over"
     )
-    await stage.programs["urban_management"].line("deemed")
+    await stage.programs["urban"].line("licence", "shop-sign")
     stage.screen.say(f"{OWNER} looks at her case: {view.state}")
 
 
