@@ -16,12 +16,14 @@ from rich.table import Table
 from contracts.base import Model
 from contracts.certificates.api import Holder
 from contracts.exchange_bus import AskEvidence
+from contracts.identifiers import IdentifierInvalid
 from contracts.ledger import AccessView
 from tongban import catalogue_diff, jose
 from tongban.catalogue_files import CatalogueUnreadable, check_folder
 from tongban.citizen import Citizen
 from tongban.clock import system_clock
 from tongban.http import Http
+from tongban.joining import make_keys
 from tongban.office import PLATFORM, Office
 from tongban.problems import Problem, TongbanError
 from tongban.receipts import ReceiptFault
@@ -37,6 +39,17 @@ Secrets = Annotated[Path, typer.Option(envvar="TONGBAN_SECRETS", help="Folder wi
 State = Annotated[Path, typer.Option(envvar="TONGBAN_STATE", help="Folder for what must survive a restart.")]
 TrustFile = Annotated[Path, typer.Option("--trust", envvar="TONGBAN_TRUST", help="The platform's pinned keys.")]
 Input = Annotated[Path, typer.Argument(help="A file; - reads standard input.")]
+
+
+@app.command()
+def keys(folder: Path, office: str, system: str) -> None:
+    """Make the keys of an office's system in FOLDER, and the card with their public halves that the platform needs."""
+    try:
+        card = make_keys(folder, office=office, system=system)
+    except IdentifierInvalid as why:
+        sys.stderr.write(f"{why}\n")
+        raise typer.Exit(1) from why
+    print(f"{card}: give this to the platform; {folder / 'secrets'} stays with you")
 
 
 @app.command()

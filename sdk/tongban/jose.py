@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -137,6 +138,12 @@ class PrivateKey:
             return cls(json_object(path.read_bytes()))
         except (OSError, NotBelieved) as why:
             raise NotConfigured("KEY_FILE_UNREADABLE", path.name) from why
+
+    def save(self, path: Path) -> None:
+        """Write the private JWK to a new file that nobody else can read. Raises FileExistsError."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump({**self._key.as_dict(private=True), "kid": self.kid}, file)
 
     @property
     def kid(self) -> str:
