@@ -80,9 +80,13 @@ def choose(event: LifeEvent, services: Collection[str] | None, organisations: Co
 
 
 def founders(event: LifeEvent, organisation: str) -> list[LifeEventStep]:
-    """Give the steps that would found an organisation: they issue to it, and wait for none that does."""
+    """Give the steps that would found an organisation: they issue to it first, needing nothing of it.
+
+    None where every step needs something of it: such a life event is about an organisation that exists.
+    """
     issuing = {s.id for s in event.steps if any(i.to == organisation and not i.amends for i in s.issues)}
-    return [s for s in event.steps if s.id in issuing and not issuing & _waited_for(event, s.id)]
+    needing = {s.id for s in event.steps if organisation in _organisations(event, s)}
+    return [s for s in event.steps if s.id in issuing - needing and not issuing & _waited_for(event, s.id)]
 
 
 def unknown_organisations(event: LifeEvent, steps: Collection[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cases import planner
 from cases.errors import CaseInputInvalid, LifeEventUnknown
 from cases.service.plans import Planning
 from contracts.cases import Plan, PlanWish
@@ -121,6 +122,16 @@ def test_a_business_that_exists_needs_no_founding() -> None:
     assert {gap.service for gap in plan(["food-licence"]).missing} == {"business-licence"}
     still = plan(["opening-notice"], organisations={"business": BUSINESS})
     assert {gap.service for gap in still.missing} == {"food-licence", "fire-check"}
+
+
+def test_a_life_event_about_a_business_that_exists_founds_none_and_wants_its_code() -> None:
+    event = DEMO.life_event("open-restaurant", NOW.date())
+    assert event is not None
+    sign = next(step for step in event.steps if step.id == "r6").model_copy(update={"after": []})
+    about = event.model_copy(update={"id": "new-sign", "steps": [sign]})
+    assert planner.founders(about, "business") == []
+    assert planner.unknown_organisations(about, ["r6"]) == ["business"]
+    assert planner.choose(about, None, {"business": BUSINESS}).steps == ("r6",)
 
 
 def test_an_optional_step_comes_with_its_service() -> None:
