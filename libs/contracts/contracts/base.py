@@ -85,6 +85,10 @@ Jwe = Annotated[
     str, StringConstraints(pattern=rf"^{_PART}\.[A-Za-z0-9_-]*\.{_PART}\.{_PART}\.{_PART}$", max_length=262144)
 ]
 """A compact JWE (RFC 7516)."""
+Envelope = Annotated[
+    str, StringConstraints(pattern=rf"^{_PART}\.[A-Za-z0-9_-]*\.{_PART}\.{_PART}\.{_PART}$", max_length=655360)
+]
+"""A compact JWE that carries a body, files included."""
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 """What one party calls a person: 32 bytes in base64url. Known to that party and to identity alone."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]

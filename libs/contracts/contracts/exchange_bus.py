@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from contracts.base import Code, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
+from contracts.base import Code, Envelope, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
 from contracts.envelopes import LegalBasis
 
 RequestState = Literal["waiting", "previewing", "deferred", "answered", "refused", "expired", "withdrawn"]
@@ -87,7 +87,7 @@ class EvidenceRequest(Model):
     code: Code | None = None
     reason: Text | None = None
     deadline: Timestamp
-    envelope: Jwe | None = None
+    envelope: Envelope | None = None
 
 
 class Delivery(Model):
@@ -102,7 +102,7 @@ class Delivery(Model):
     time: Timestamp
     attributes: dict[str, str]
     traceparent: Text | None = None
-    envelope: Jwe
+    envelope: Envelope
 
 
 class Inbox(Model):

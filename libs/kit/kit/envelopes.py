@@ -18,8 +18,8 @@ from kit import jose, tokens
 from kit.jose import JoseError, PrivateKey, PublicKey
 from kit.tokens import TokenRefused
 
-ENVELOPE_MAX_BYTES: Final = 256 * 1024
-"""Longest sealed envelope: it travels in a record of the bus and in an inbox page with others."""
+ENVELOPE_MAX_BYTES: Final = 640 * 1024
+"""Longest sealed envelope: it travels in a record of the bus, and alone in an inbox page if it is that long."""
 
 BODIES: Final[Mapping[Kind, type[Ask | Answer | Share | Task]]] = {
     "ask": Ask,

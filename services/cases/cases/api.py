@@ -1,24 +1,63 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Routes of cases: parse, call one use case, answer."""
+"""Routes of cases: parse, call one use case, answer. Routes under /v1/sandbox exist in a sandbox only."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from cases.service import Deciding, Opening
-from contracts.base import Id
-from contracts.cases import CaseView, CompleteTask, DemandOnApplicant, OpenCase, RefuseTask
+from cases.service import Applying, Clocks, Deciding, Opening, Planning, Viewing
+from contracts.base import Code, Id
+from contracts.cases import (
+    CaseView,
+    CompleteTask,
+    DemandOnApplicant,
+    MoveClock,
+    OpenCase,
+    Plan,
+    PlanWish,
+    RecordOutage,
+    RefuseTask,
+    TakeOffer,
+    WithdrawCase,
+)
 from contracts.http import Exchange
 from kit.api import ClientKey, ExchangeOf, StrictRouter, answered, from_state
 from kit.auth import Caller, caller
 from kit.db import Idem, fingerprint
+from kit.errors import Forbidden
 
 router = StrictRouter(prefix="/v1")
+sandbox_router = StrictRouter(prefix="/v1/sandbox")
+
+
+def routers(*, sandbox: bool) -> Sequence[APIRouter]:
+    """Give the routers of this deployment."""
+    return [router, sandbox_router] if sandbox else [router]
+
+
+async def keeper(request: Request, by: Annotated[Caller, Depends(caller("system", "bootstrap"))]) -> Caller:
+    """Let in who keeps the platform's time: systems of the office that runs it, and the runner that seeds it."""
+    if by.kind == "system" and by.office != request.app.state.operator:
+        raise Forbidden
+    return by
+
 
 Citizen = Annotated[Caller, Depends(caller("citizen"))]
 OfficeSystem = Annotated[Caller, Depends(caller("system"))]
+PlanningUse = Annotated[Planning, Depends(from_state("planning"))]
 OpeningUse = Annotated[Opening, Depends(from_state("opening"))]
+ViewingUse = Annotated[Viewing, Depends(from_state("viewing"))]
+ApplyingUse = Annotated[Applying, Depends(from_state("applying"))]
+TimeKeeper = Annotated[Caller, Depends(keeper)]
 DecidingUse = Annotated[Deciding, Depends(from_state("deciding"))]
+ClocksUse = Annotated[Clocks, Depends(from_state("clocks"))]
+
+
+@router.post("/plans")
+async def plan(wish: PlanWish, by: Citizen, planning: PlanningUse) -> Plan:
+    """Tell a citizen what would happen if she applied. It changes nothing, so it needs no key."""
+    return planning.plan(wish)
 
 
 @router.post("/cases", status_code=201)
@@ -28,9 +67,25 @@ async def open_case(wish: OpenCase, request: Request, by: Citizen, key: ClientKe
 
 
 @router.get("/cases/{case_id}")
-async def read_case(case_id: Id, by: Citizen, opening: OpeningUse) -> CaseView:
+async def read_case(case_id: Id, by: Citizen, viewing: ViewingUse) -> CaseView:
     """Show a case to its applicant."""
-    return await opening.view(by.subject or "", case_id)
+    return await viewing.view(by.subject or "", case_id)
+
+
+@router.post("/cases/{case_id}/withdrawal", status_code=201)
+async def withdraw(
+    case_id: Id, said: WithdrawCase, request: Request, by: Citizen, key: ClientKey, applying: ApplyingUse
+) -> Response:
+    """Withdraw an open case."""
+    return answered(await applying.withdraw(by.subject or "", case_id, said, await _idem(request, by, key)))
+
+
+@router.post("/cases/{case_id}/offers/{step}", status_code=201)
+async def take_offer(
+    case_id: Id, step: Code, said: TakeOffer, request: Request, by: Citizen, key: ClientKey, applying: ApplyingUse
+) -> Response:
+    """Take or decline a step that is offered."""
+    return answered(await applying.take_offer(by.subject or "", case_id, step, said, await _idem(request, by, key)))
 
 
 @router.post("/tasks/{task_id}/completion", status_code=201)
@@ -62,6 +117,20 @@ async def demand(
     """Demand a proof from the applicant; the proof gate decides."""
     idem = await _idem(request, by, key)
     return answered(await deciding.demand(by.office or "", task_id, said, idem, exchange or Exchange.new()))
+
+
+@router.post("/outages", status_code=201)
+async def record_outage(
+    said: RecordOutage, request: Request, by: TimeKeeper, key: ClientKey, clocks: ClocksUse
+) -> Response:
+    """Keep an outage, in which clocks stand still."""
+    return answered(await clocks.record_outage(said, await _idem(request, by, key)))
+
+
+@sandbox_router.post("/clock", status_code=201)
+async def move_clock(said: MoveClock, request: Request, by: TimeKeeper, key: ClientKey, clocks: ClocksUse) -> Response:
+    """Move the clock that deadlines are reckoned by."""
+    return answered(await clocks.move(said, await _idem(request, by, key)))
 
 
 async def _idem(request: Request, by: Caller, key: str) -> Idem:

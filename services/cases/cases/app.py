@@ -2,12 +2,14 @@
 """The only place where the parts of cases meet. Nothing is built at import."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
-from cases.api import router
+from cases.api import routers
 from cases.clients import HttpExchangeBus, HttpIdentity
 from cases.consumers import CertificateFacts, RequestStates
-from cases.jobs import CaseWork
-from cases.service import Deciding, Gathering, Opening, Parts
+from cases.domain.clocks import Pulse
+from cases.jobs import CaseWork, Heart
+from cases.service import Applying, Clocks, Deciding, Facts, Gathering, Opening, Parts, Planning, Sealing, Viewing
 from cases.settings import Settings
 from contracts import topics
 from kit.api import create_api
@@ -15,10 +17,11 @@ from kit.auth import Authenticator
 from kit.catalogue import CatalogueReplica
 from kit.clock import system_clock
 from kit.consumer import Consumer
-from kit.db import Database, open_db
+from kit.db import open_db
 from kit.health import Health
 from kit.http import ServiceClient
 from kit.jose import PrivateKey
+from kit.kafka import cluster_ready
 from kit.outbox import Relay, Upkeep
 from kit.parked import router as parked_router
 from kit.process import Part, Running
@@ -63,26 +66,44 @@ class App:
             exchange_bus=HttpExchangeBus(bus),
             clock=system_clock,
             ask_deadline_s=s.ask_deadline_s,
+            sandbox=s.sandbox,
         )
-        gathering, deciding = Gathering(parts), Deciding(parts)
+        clocks = Clocks(parts, lambda: cluster_ready(s.kafka_bootstrap_servers), _pulse(s))
         state = {
             "authenticator": Authenticator(s, registry, trust, system_clock),
+            "planning": Planning(catalogue.current, system_clock),
             "opening": Opening(parts),
-            "deciding": deciding,
+            "viewing": Viewing(parts),
+            "applying": Applying(parts),
+            "deciding": Deciding(parts),
+            "clocks": clocks,
+            "operator": s.operator,
             "db": db,
         }
-        app = create_api(s, routers=[router, parked_router], service="cases", state=state) if serve else None
+        app = (
+            create_api(s, routers=[*routers(sandbox=s.sandbox), parked_router], service="cases", state=state)
+            if serve
+            else None
+        )
         running: dict[str, Part] = {"registry": registry.run, "catalogue": catalogue.run}
         if work:
-            running |= self._work(db, registry, gathering, deciding)
+            running |= self._work(parts, registry, clocks)
         return Running(
             app=app, parts=running, health=watch(Health(), db, "cases", registry=registry, catalogue=catalogue)
         )
 
-    def _work(self, db: Database, registry: Registry, gathering: Gathering, deciding: Deciding) -> dict[str, Part]:
-        bootstrap = self._settings.kafka_bootstrap_servers
-        jobs = [gathering.prepare_steps, gathering.send_asks, deciding.seal_tasks]
-        states, facts = RequestStates(gathering, registry), CertificateFacts(deciding, registry)
+    def _work(self, parts: Parts, registry: Registry, clocks: Clocks) -> dict[str, Part]:
+        db, bootstrap = parts.db, self._settings.kafka_bootstrap_servers
+        gathering = Gathering(parts)
+        sealing = Sealing(parts)
+        jobs = [
+            gathering.prepare_steps,
+            gathering.ask_next,
+            gathering.send_asks,
+            sealing.seal_tasks,
+            clocks.judge_silence,
+        ]
+        states, facts = RequestStates(gathering, registry), CertificateFacts(Facts(parts), registry)
         hears = {
             "requests": Consumer(
                 db, bootstrap, "cases.requests", lambda: [topics.EVIDENCE_REQUEST], states, gaps="strict"
@@ -93,8 +114,13 @@ class App:
             "relay": Relay(db, bootstrap).run,
             "upkeep": Upkeep(db).run,
             "work": CaseWork(db, jobs).run,
+            "heart": Heart(clocks.beat, self._settings.beat_s).run,
             **{name: consumer.run for name, consumer in hears.items()},
         }
+
+
+def _pulse(s: Settings) -> Pulse:
+    return Pulse(gap=timedelta(seconds=s.outage_gap_s), settle=timedelta(seconds=s.outage_settle_s))
 
 
 def build(settings: Settings) -> App:

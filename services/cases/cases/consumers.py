@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Topics that cases hears: how evidence requests ended, and which certificates were issued."""
+"""Topics that cases hears: how evidence requests ended, and what became of certificates."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from cases.service import Deciding, Gathering
+from cases.service import Facts, Gathering, Heard
 from contracts.certificates.api import Fact
 from contracts.exchange_bus import EvidenceRequest
 from contracts.identity import SystemRecord
@@ -16,7 +16,13 @@ from kit.db import Transaction
 from kit.errors import Unavailable
 from kit.events import Record
 
-ISSUED = "certificates.certificate.issued.v1"
+_PREFIX = "certificates.certificate."
+KINDS: Mapping[str, Literal["issued", "amended", "revoked"]] = {
+    f"{_PREFIX}issued.v1": "issued",
+    f"{_PREFIX}amended.v1": "amended",
+    f"{_PREFIX}revoked.v1": "revoked",
+}
+"""Facts that may be about a step of a case, by event type."""
 
 
 class Systems(Protocol):
@@ -55,26 +61,31 @@ class RequestStates:
 
 
 class CertificateFacts:
-    """`certificates.certificate.v1` -> ends of steps. Facts without a task are none of ours."""
+    """`certificates.certificate.v1` -> what became of steps. Most facts are about no case of ours."""
 
-    def __init__(self, deciding: Deciding, systems: Systems) -> None:
-        self._deciding = deciding
+    def __init__(self, facts: Facts, systems: Systems) -> None:
+        self._facts = facts
         self._systems = systems
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
-        """Read each record: a Fact, or Bad; a fact that ends no task is None."""
-        return [self._fact(r) if r.type == ISSUED and "taskid" in r.attributes else None for r in records]
+        """Read each record: Heard, or Bad; a fact that can't be about a step is None."""
+        return [self._heard(record) for record in records]
 
-    def _fact(self, record: Record) -> object:
-        """Read a fact; one deployment can't speak for another's office."""
+    def _heard(self, record: Record) -> object:
+        """Read a fact; one deployment can't speak for another's office. What is new counts only for a task."""
+        kind = KINDS.get(record.type)
+        if kind is None or (kind != "revoked" and "taskid" not in record.attributes):
+            return None
         fact, sender = _read(Fact, record), _sender(self._systems, record)
         if sender is None or sender.role != Role.CERTIFICATES.value:
             return Bad("ROLE_WRONG")
-        return Bad("NOT_ITS_OFFICE") if isinstance(fact, Fact) and fact.office not in sender.offices else fact
+        if not isinstance(fact, Fact):
+            return fact
+        return Heard(kind, fact) if fact.office in sender.offices else Bad("NOT_ITS_OFFICE")
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
-        """Complete the steps."""
-        await self._deciding.on_facts(tx, [one for _, one in items if isinstance(one, Fact)])
+        """Complete or undo the steps."""
+        await self._facts.on_facts(tx, [one for _, one in items if isinstance(one, Heard)])
 
 
 def _sender(systems: Systems, record: Record) -> SystemRecord | None:

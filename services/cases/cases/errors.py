@@ -24,6 +24,24 @@ class CaseUnknown(ServiceError):
     kind, code, title = Kind.NOT_FOUND, "CASE_UNKNOWN", "No such case"
 
 
+class CaseNotOpen(ServiceError):
+    """409: the case is completed, refused or withdrawn already."""
+
+    kind, code, title = Kind.CONFLICT, "CASE_NOT_OPEN", "The case is not open"
+
+
+class StepUnknown(ServiceError):
+    """404: the case has no such step."""
+
+    kind, code, title = Kind.NOT_FOUND, "STEP_UNKNOWN", "No such step"
+
+
+class OfferNotOpen(ServiceError):
+    """409: the step is not offered now: not yet, answered already, or no offer at all."""
+
+    kind, code, title = Kind.CONFLICT, "OFFER_NOT_OPEN", "The step is not offered now"
+
+
 class TaskUnknown(ServiceError):
     """404: no such task of this office. Another office's task looks the same."""
 
@@ -40,6 +58,18 @@ class TaskIssues(ServiceError):
     """409: this task is completed by issuing its certificate, not by a note."""
 
     kind, code, title = Kind.CONFLICT, "TASK_ISSUES", "The task is completed by the certificate it asks for"
+
+
+class OutageInvalid(ServiceError):
+    """400: the outage has no length, is longer than anything we would know of, or names no office."""
+
+    kind, code, title = Kind.INVALID, "OUTAGE_INVALID", "The outage does not fit"
+
+
+class ClockTooFar(ServiceError):
+    """409: the sandbox's clock is too far ahead already."""
+
+    kind, code, title = Kind.CONFLICT, "CLOCK_TOO_FAR", "The clock is too far ahead"
 
 
 class Refused(ServiceError):

@@ -5,11 +5,23 @@ from dataclasses import replace
 
 from cases.domain import Case, Step
 from contracts import topics
-from contracts.cases import CaseFact, StepFact
+from contracts.cases import CaseFact, StepFact, Visit
 from kit.events import Event
 
-PUBLIC_STEP_STATES = {"ready": "gathering"}
+_PUBLIC_STATES = {"ready": "gathering"}
 """A task that isn't sealed yet is our own business: outside, the step is still gathering."""
+
+
+def public_state(step: Step) -> str:
+    """Give a step's state as others see it."""
+    return _PUBLIC_STATES.get(step.state, step.state)
+
+
+def visit_of(step: Step) -> Visit | None:
+    """Give the joint visit that a step shares, once it has its date."""
+    if step.visit is None or step.visit_on is None:
+        return None
+    return Visit(id=step.visit, on=step.visit_on)
 
 
 def case_fact(case: Case, what: str) -> tuple[Case, Event]:
@@ -19,7 +31,9 @@ def case_fact(case: Case, what: str) -> tuple[Case, Event]:
         {
             "caseId": case.case_id,
             "lifeEvent": case.life_event,
+            "lead": case.lead,
             "state": case.state,
+            "uploads": case.uploads,
             "proofUntil": case.proof_until,
         }
     )
@@ -37,8 +51,18 @@ def case_fact(case: Case, what: str) -> tuple[Case, Event]:
 def step_fact(case: Case, step: Step) -> tuple[Case, Event]:
     """Build `cases.step.<state>.v1`; gives the case with its counter raised, and the event."""
     counted = replace(case, step_event_seq=case.step_event_seq + 1)
-    state = PUBLIC_STEP_STATES.get(step.state, step.state)
-    body = StepFact.model_validate({"caseId": case.case_id, "step": step.step, "office": step.office, "state": state})
+    state = public_state(step)
+    body = StepFact(
+        case_id=case.case_id,
+        step=step.step,
+        office=step.office,
+        state=state,  # type: ignore[arg-type]
+        after=list(step.after),
+        deemed=step.deemed,
+        committed=step.mode == "commitment" and step.state == "done",
+        visit=visit_of(step),
+        accountable=step.accountable,
+    )
     event = Event(
         topics.STEP,
         case.case_id,

@@ -1,9 +1,30 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Use cases of cases: a citizen opens one, its steps gather evidence, offices decide."""
+"""Use cases of cases: a citizen opens one, its steps gather evidence, offices decide, clocks run."""
 
+from cases.service.applying import Applying
+from cases.service.clocks import Clocks
 from cases.service.deciding import Deciding
+from cases.service.facts import Facts, Heard
 from cases.service.gathering import Gathering
+from cases.service.moves import write_moves
 from cases.service.opening import Opening
 from cases.service.parts import WORK_CHANNEL, Parts
+from cases.service.plans import Planning
+from cases.service.sealing import Sealing
+from cases.service.viewing import Viewing
 
-__all__ = ["WORK_CHANNEL", "Deciding", "Gathering", "Opening", "Parts"]
+__all__ = [
+    "WORK_CHANNEL",
+    "Applying",
+    "Clocks",
+    "Deciding",
+    "Facts",
+    "Gathering",
+    "Heard",
+    "Opening",
+    "Parts",
+    "Planning",
+    "Sealing",
+    "Viewing",
+    "write_moves",
+]

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Steps start, asks go out, answers come in."""
+"""Steps start, asks go out, answers come in; where a holder has nothing, the next alternative is asked."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from cases import domain, events, store
-from cases.clients import AliasKey
-from cases.domain import Case, Need, Step, Subject
+from cases.domain import Case, Need, Order, Step, Subject, Want
 from cases.errors import PersonUnknown
-from cases.service.papers import Papers, PartyKeyMissing, Writer
+from cases.service.address_book import Addresses
+from cases.service.moves import make_tasks, write_moves
+from cases.service.papers import AliasBook, Ask, Papers, PartyKeyMissing, Writer
 from cases.service.parts import WORK_CHANNEL, Parts, Turns
-from cases.service.planning import Question, Unaskable, alias_uses, plan, wanted
+from cases.service.planning import Question, alias_uses, choose, orders, plan, wanted, wants_of
+from cases.service.reckoning import days_of
+from contracts.catalogue import Catalogue
+from contracts.catalogue.calendar import add_working_days
 from contracts.exchange_bus import EvidenceRequest
 from contracts.http import Exchange
-from contracts.ids import uuid7
-from contracts.roles import PLATFORM
-from kit.db import Queries, Transaction
+from kit.db import Transaction
 from kit.errors import Kind, ServiceError
-from kit.jose import sealed_to
 
-DEFAULT_DAYS = 30
-"""Days until a step's deadline where the responsibility list says none."""
 _PASSING_KINDS = frozenset({Kind.UNAVAILABLE, Kind.THROTTLED, Kind.UNAUTHENTICATED, Kind.BAD_UPSTREAM})
 _PASSING_CODES = frozenset({"REQUEST_STILL_RUNNING", "DEADLINE_EXCEEDED"})
 
 EVIDENCE_ENDS = {"answered": "answered", "refused": "refused", "expired": "refused", "withdrawn": "refused"}
+PROOF_MARGIN = timedelta(days=1)
+"""A case proof outlives the asks that cite it by this."""
 
 
 class Gathering:
@@ -33,8 +34,10 @@ class Gathering:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._addresses = Addresses(parts)
         self._cases = Turns[str](lambda case_id: case_id)
         self._asks = Turns[Need](lambda need: need.ask_id)
+        self._next = Turns[Need](lambda need: need.ask_id)
 
     async def prepare_steps(self) -> int:
         """Start every step that can start: aliases, then {case proof, asks, receipts} in one commit each.
@@ -47,6 +50,10 @@ class Gathering:
         """Hand unsent asks to exchange-bus. Gives how many were taken or refused for good."""
         return await self._asks.all(self._find_asks, self._send)
 
+    async def ask_next(self) -> int:
+        """Ask the next alternative of needs whose last one nobody could answer. Gives how many went on or ended."""
+        return await self._next.all(self._find_next, self._go_on)
+
     async def on_request_states(self, tx: Transaction, states: Sequence[EvidenceRequest]) -> None:
         """Note how requests ended; a step whose needs are all resolved gets its task. One commit for all."""
         found = [(state, await store.lock_need_of_exchange(tx, state.exchange_id)) for state in states]
@@ -57,109 +64,124 @@ class Gathering:
                 continue
             for state, need, _ in (hit for hit in ours if hit[2] == case_id):
                 end = EVIDENCE_ENDS[state.state]
-                code = state.code if end == "refused" else None
-                await store.resolve_need(tx, need.ask_id, end, state.request_id, code)
+                code = (state.code or "HOLDER_FAILED") if end == "refused" else None
+                await _resolve(tx, need, end, state.request_id, code)
             await make_tasks(tx, case, await store.steps_of_case(tx, case_id))
 
+    # ------------------------------------------------------------------------------------------- starting
     async def _find_cases(self, leave: Sequence[str], limit: int) -> list[str]:
         async with self._parts.db.read() as tx:
             return await store.steps_to_prepare(tx, leave, limit)
 
-    async def _find_asks(self, leave: Sequence[str], limit: int) -> list[Need]:
-        async with self._parts.db.read() as tx:
-            return await store.unsent_needs(tx, leave, limit)
-
     async def _start_case(self, case_id: str) -> int:
-        now = self._parts.clock()
         async with self._parts.db.read() as tx:
             applicant = await store.applicant_of(tx, case_id)
             steps = await store.steps_of_case(tx, case_id)
             subjects = await store.subjects_of(tx, case_id)
         started = 0
         for step in (s for s in steps if domain.can_start(s, steps)):
+            if domain.is_offer(step):
+                started += await self._change(step, replace(step, state="offered"))
+                continue
             try:
-                started += await self._start(step, applicant, subjects, now)
+                started += await self._start(step, applicant, subjects)
+            except PersonUnknown:  # nobody whom an office could issue anything to
+                started += await self._change(step, replace(step, state="refused", code="SUBJECT_UNKNOWN"))
             except (ServiceError, PartyKeyMissing) as why:
                 if isinstance(why, ServiceError) and not passes(why):
                     raise
         return started
 
-    async def _start(self, step: Step, applicant: str, subjects: Sequence[Subject], now: datetime) -> int:
-        """Start one step. Gives 0 when somebody else did, or it can't start yet."""
-        catalogue = self._parts.catalogue()
-        name, _, step_id = step.step.partition("/")
-        life_event = catalogue.life_event(name, now.date())
-        rule = next((s for s in life_event.steps if s.id == step_id), None) if life_event else None
-        if rule is None:
-            return 0
-        needs = plan(catalogue, step, wanted(rule, subjects), now.date())
-        book = await self._aliases(step, applicant, subjects, needs)
-        responsible = catalogue.responsibility(step.step, step.office, now.date())
-        days = responsible.within.get("workingDays", DEFAULT_DAYS) if responsible else DEFAULT_DAYS
+    async def _change(self, step: Step, changed: Step) -> int:
+        """Change a waiting step without papers. Gives 0 when somebody else was quicker."""
         async with self._parts.db.transaction() as tx:
-            case = await store.lock_case(tx, step.case_id)
-            current = [s for s in await store.steps_of_case(tx, step.case_id) if s.step_id == step.step_id]
-            if case is None or case.state != domain.OPEN or not current or current[0].state != "waiting":
+            case = await _locked_with(tx, step, "waiting")
+            if case is None:
                 return 0
-            writer = Writer(self._parts, case, step, book, now)
-            issues = [(i.type, self._issue_alias(writer, i.to, subjects, step)) for i in step.issues]
-            papers = writer.write(needs, issues, max(days, 1), catalogue.release)
-            await self._commit_start(tx, case, step, papers, issues)
+            await write_moves(tx, case, [changed], self._parts.clock())
         return 1
 
-    def _issue_alias(self, writer: Writer, name: str, subjects: Sequence[Subject], step: Step) -> str:
-        person = next(s.person for s in subjects if s.name == name)
-        return writer.fresh(person, step.office, "answering")
+    async def _start(self, step: Step, applicant: str, subjects: Sequence[Subject]) -> int:
+        """Start one step. Gives 0 when somebody else did. Raises PersonUnknown, PartyKeyMissing, Unavailable."""
+        catalogue, now = self._parts.catalogue(), self._parts.clock()
+        needs = plan(catalogue, step, wanted(_wants(catalogue, step, now.date()), subjects), now.date())
+        to_issue = orders(step, subjects)
+        holders = [person for _, person in to_issue if person is not None]
+        book = await self._addresses.of(alias_uses(step, applicant, needs, holders), required=holders)
+        async with self._parts.db.transaction() as tx:
+            case = await _locked_with(tx, step, "waiting")
+            if case is None:
+                return 0
+            writer = self._writer(catalogue, case, step, book, now)
+            addressed = [writer.addressed(order, person) for order, person in to_issue]
+            await self._commit_start(tx, case, step, writer.write(needs, addressed), addressed)
+        return 1
+
+    def _writer(self, catalogue: Catalogue, case: Case, step: Step, book: AliasBook, now: datetime) -> Writer:
+        days = days_of(catalogue, step, now)
+        until = max(
+            add_working_days(now, days, catalogue.calendar(now.date())),
+            now + timedelta(seconds=self._parts.ask_deadline_s) + PROOF_MARGIN,
+        )
+        return Writer(self._parts, case, step, book, now=now, proof_until=until, release=catalogue.release)
 
     async def _commit_start(
-        self, tx: Transaction, case: Case, step: Step, papers: Papers, issues: Sequence[tuple[str, str]]
+        self, tx: Transaction, case: Case, step: Step, papers: Papers, to_issue: Sequence[Order]
     ) -> None:
-        begun = replace(
-            step,
-            state="gathering",
-            needs_count=len(papers.asks),
-            deadline=papers.deadline,
-            case_proof=papers.case_proof,
-        )
+        begun = replace(step, state="gathering", needs_count=len(papers.asks), case_proof=papers.case_proof)
         await store.store_step(tx, begun)
-        await store.insert_needs(tx, [ask.need for ask in papers.asks])
-        await store.keep_issue_aliases(tx, step.step_id, dict(issues))
-        for ask in papers.asks:
-            if ask.receipt is not None:
-                tx.receipt(ask.receipt)
-        case = replace(case, proof_until=max(papers.deadline, case.proof_until or papers.deadline))
+        await store.keep_orders(tx, step.step_id, to_issue)
+        await _put_asks(tx, papers.asks)
+        case = replace(case, proof_until=max(papers.proof_until, case.proof_until or papers.proof_until))
         counted, event = events.step_fact(case, begun)
         await store.store_case(tx, counted)
         tx.emit(event)
         tx.notify(WORK_CHANNEL)
-        if not papers.asks or all(ask.need.state == "refused" for ask in papers.asks):
-            await make_tasks(tx, counted, [begun])
+        await make_tasks(tx, counted, [begun])
 
-    async def _aliases(
-        self, step: Step, applicant: str, subjects: Sequence[Subject], needs: Sequence[Question | Unaskable]
-    ) -> dict[tuple[str, str, str], str]:
-        """Give all aliases that the step's papers need; identity is asked once per person, party and use."""
-        issued = [s for issue in step.issues for s in subjects if s.name == issue.to]
-        book: dict[tuple[str, str, str], str] = {}
-        for person, uses in alias_uses(step, applicant, needs, issued).items():
-            async with self._parts.db.read() as tx:
-                kept = await store.aliases_of(tx, person)
-            missing = sorted(use for use in uses if not self._current(use, kept.get(use)))
-            if missing:
-                try:
-                    minted = await self._parts.identity.aliases(person, missing)
-                except PersonUnknown:
-                    continue  # a handle of nobody: her needs are refused like any person's without a record
-                async with self._parts.db.transaction() as writing:
-                    await store.keep_aliases(writing, person, minted)
-                kept = {**kept, **minted}
-            book |= {(person, party, use): alias for (party, use), alias in kept.items()}
-        return book
+    # ------------------------------------------------------------------------------------------- alternatives
+    async def _find_next(self, leave: Sequence[str], limit: int) -> list[Need]:
+        async with self._parts.db.read() as tx:
+            return await store.needs_to_go_on(tx, leave, limit)
 
-    def _current(self, use: AliasKey, alias: str | None) -> bool:
-        """Say whether a kept alias is sealed to the key that the party has now: it may have rotated since."""
-        key = self._parts.office_key(*use)
-        return alias is not None and key is not None and sealed_to(alias) == key.kid
+    async def _go_on(self, need: Need) -> int:
+        """Put the next alternative in the place of a need that nobody could answer; with none left it is refused."""
+        try:
+            return await self._ask_next(need)
+        except PartyKeyMissing:
+            return 0
+
+    async def _ask_next(self, need: Need) -> int:
+        catalogue, now = self._parts.catalogue(), self._parts.clock()
+        async with self._parts.db.read() as tx:
+            hit = await store.lock_need_of_exchange(tx, need.exchange_id)
+            case_id = hit[1] if hit else ""
+            applicant, subjects = await store.applicant_of(tx, case_id), await store.subjects_of(tx, case_id)
+            step = next(s for s in await store.steps_of_case(tx, case_id) if s.step_id == need.step_id)
+        known = {(s.name, s.position): s for s in subjects}
+        ways = [(a.type, known[a.name, a.position]) for a in need.alternatives]
+        one = choose(catalogue, step, ways, now.date())
+        book = await self._addresses.of(alias_uses(step, applicant, [one], []))
+        async with self._parts.db.transaction() as tx:
+            case = await _locked_with(tx, step, "gathering")
+            if case is None:
+                return 0
+            asked = isinstance(one, Question)
+            if not await store.leave_next(tx, need.ask_id, "passed" if asked else "refused"):
+                return 0
+            if isinstance(one, Question):
+                writer = self._writer(catalogue, case, step, book, now)
+                await _put_asks(tx, [writer.write_next(one, need)])
+                until = writer.proof_until
+                await store.store_case(tx, replace(case, proof_until=max(until, case.proof_until or until)))
+            await make_tasks(tx, case, [step])
+            tx.notify(WORK_CHANNEL)
+        return 1
+
+    # ------------------------------------------------------------------------------------------- sending
+    async def _find_asks(self, leave: Sequence[str], limit: int) -> list[Need]:
+        async with self._parts.db.read() as tx:
+            return await store.unsent_needs(tx, leave, limit)
 
     async def _send(self, need: Need) -> int:
         assert need.body is not None  # noqa: S101 - the query gives unsent asks only
@@ -180,7 +202,7 @@ class Gathering:
             case = await store.lock_case(tx, hit[1]) if hit else None
             if case is None:
                 return 0
-            await store.refuse_need(tx, need.ask_id, code)
+            await _resolve(tx, need, "refused", None, code)
             await make_tasks(tx, case, await store.steps_of_case(tx, case.case_id))
         return 1
 
@@ -193,15 +215,33 @@ def passes(why: ServiceError) -> bool:
     return why.kind in _PASSING_KINDS or why.code in _PASSING_CODES
 
 
-async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None:
-    """Give a task to each gathering step whose needs are all answered or refused for good. The case is locked."""
-    for step in (s for s in steps if s.state == "gathering" and case.state == domain.OPEN):
-        if domain.needs_resolved(await store.needs_of_step(tx, step.step_id)):
-            ready = replace(step, state="ready", task_id=str(uuid7()), task_exchange_id=str(uuid7()))
-            await store.store_step(tx, ready)
-            tx.notify(WORK_CHANNEL)
+def _wants(catalogue: Catalogue, step: Step, on: date) -> tuple[Want, ...]:
+    """Give what a step wants; a case of before has kept nothing, so the life event in force says it."""
+    if step.wants is not None:
+        return step.wants
+    life_event = catalogue.life_event(step.step.partition("/")[0], on)
+    rule = next((s for s in life_event.steps if s.id == step.name), None) if life_event else None
+    return wants_of(rule) if rule else ()
 
 
-async def read_platform_alias(tx: Queries, person: str) -> str | None:
-    """Give the kept alias of a person for the platform, which receipts carry."""
-    return (await store.aliases_of(tx, person)).get((PLATFORM, "answering"))
+async def _locked_with(tx: Transaction, step: Step, state: str) -> Case | None:
+    """Lock the case of a step; None where the case is over or the step has moved on."""
+    case = await store.lock_case(tx, step.case_id)
+    current = [s for s in await store.steps_of_case(tx, step.case_id) if s.step_id == step.step_id]
+    open_still = case is not None and case.state == domain.OPEN and current and current[0].state == state
+    return case if open_still else None
+
+
+async def _put_asks(tx: Transaction, asks: Sequence[Ask]) -> None:
+    await store.insert_needs(tx, [ask.need for ask in asks])
+    for ask in asks:
+        if ask.receipt is not None:
+            tx.receipt(ask.receipt)
+
+
+async def _resolve(tx: Transaction, need: Need, state: str, request_id: str | None, code: str | None) -> None:
+    """Note how an ask ended; where nobody could answer and another way is left, that comes next."""
+    if state == "refused" and domain.tries_another(need, code):
+        state = "next"
+    if await store.resolve_need(tx, need.ask_id, state, request_id, code):
+        tx.notify(WORK_CHANNEL)

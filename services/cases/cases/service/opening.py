@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A citizen opens a case, and looks at it."""
+"""A citizen opens a case: one form for all offices."""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from cases import events, store
-from cases.domain import Case, Issue, Step, Subject
-from cases.errors import CaseInputInvalid, CaseUnknown, LifeEventUnknown
+from cases import events, planner, store
+from cases.domain import Case, Subject
+from cases.errors import CaseInputInvalid, LifeEventUnknown
+from cases.service.inputs import input_errors
+from cases.service.laying import lay_out
 from cases.service.parts import WORK_CHANNEL, Parts
-from contracts.cases import CaseView, OpenCase, StepView
-from contracts.catalogue import LifeEvent
+from cases.service.viewing import case_view
+from contracts.cases import CaseView, OpenCase
+from contracts.catalogue import LifeEvent, LifeEventStep
+from contracts.identifiers import is_uscc
 from contracts.ids import uuid7
 from contracts.roles import PLATFORM
 from kit.aliases import AliasRefused, open_alias
 from kit.db import Answer, Idem, Transaction
 from kit.errors import FieldError
-from kit.strictjson import dumps
 
-INPUT_BYTES = 64 * 1024
-"""Most bytes of an application's input as JSON: it travels in a task's envelope, which is bounded."""
+Taken = Mapping[str, LifeEventStep]
+"""The steps of the application, by id."""
 
 
 class Opening:
-    """Use cases of the applicant."""
+    """Use case `open` of the applicant."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -33,59 +36,86 @@ class Opening:
 
         applicant: the platform's pseudonym. Raises LifeEventUnknown, CaseInputInvalid, KeyReused, StillRunning.
         """
+        stored = await self._parts.db.stored(idem)
+        if stored is not None:  # the lists of today may refuse what was accepted: the first answer stands
+            return stored
         now = self._parts.clock()
         life_event = self._parts.catalogue().life_event(wish.life_event, now.date())
         if life_event is None:
-            stored = await self._parts.db.stored(idem)
-            if stored is not None:
-                return stored
             raise LifeEventUnknown
-        subjects = self._subjects(life_event, applicant, wish)
+        choice = planner.choose(life_event, wish.services, wish.organisations)
+        taken = {step.id: step for step in life_event.steps if step.id in choice.steps}
+        subjects = await self._checked(life_event, choice, taken, applicant, wish, now.date())
+        given = _kept(taken, life_event, wish.input)
         case = Case(
             case_id=str(uuid7()),
             life_event=life_event.id,
             applicant=applicant,
             state="open",
-            input=dict(wish.input),
-            uploads=_uploads(life_event, wish.input),
+            uploads=sum(field.type == "file" and field.id in given for field in life_event.input),
             text_version=wish.text_version,
             opened_at=now,
+            lead=life_event.lead,
         )
+        founded = {s.name for s in subjects if not s.known}
+        steps = lay_out(self._parts.catalogue(), life_event, taken, founded, case.case_id, now)
 
         async def work(tx: Transaction) -> tuple[int, CaseView]:
             counted, event = events.case_fact(case, "opened")
-            await store.insert_case(tx, counted)
+            await store.insert_case(tx, counted, given)
             await store.insert_subjects(tx, case.case_id, subjects)
-            steps = _steps(case, life_event)
             await store.insert_steps(tx, steps)
             tx.emit(event)
             tx.notify(WORK_CHANNEL)
             tx.answer_headers["Location"] = f"/v1/cases/{case.case_id}"
-            return 201, _view(case, steps, {})
+            return 201, await case_view(tx, self._parts, counted)
 
         return await self._parts.db.once(idem, work)
 
-    async def view(self, applicant: str, case_id: str) -> CaseView:
-        """Show a case to its applicant. Raises CaseUnknown for any other."""
-        async with self._parts.db.read() as tx:
-            case = await store.case_of_applicant(tx, case_id, applicant)
-            if case is None:
-                raise CaseUnknown
-            steps = await store.steps_of_case(tx, case_id)
-            needs = await store.needs_of_steps(tx, [s.step_id for s in steps])
-        answered: dict[str, int] = {}
-        for need in needs:
-            answered[need.step_id] = answered.get(need.step_id, 0) + (need.state == "answered")
-        return _view(case, steps, answered)
+    async def _checked(
+        self, life_event: LifeEvent, choice: planner.Choice, taken: Taken, applicant: str, wish: OpenCase, on: date
+    ) -> list[Subject]:
+        """Check the whole application and bind its subjects. Raises CaseInputInvalid with every fault."""
+        fields = {field.id: field for field in life_event.input}
+        errors = _service_errors(life_event, choice, wish)
+        errors += input_errors(fields, _due(life_event, taken), wish.input)
+        errors += await self._promise_errors(life_event, taken, applicant, wish.input, on)
+        persons, faults = self._persons(life_event, applicant, wish)
+        organisations, more = _organisations(life_event, taken, wish)
+        errors += [*faults, *more]
+        if errors:
+            raise CaseInputInvalid(errors=errors)
+        return [*persons, *organisations]
 
-    def _subjects(self, life_event: LifeEvent, applicant: str, wish: OpenCase) -> list[Subject]:
-        """Bind the life event's subjects to persons. Raises CaseInputInvalid with every fault."""
-        errors = _input_errors(life_event, wish.input)
+    async def _promise_errors(
+        self, life_event: LifeEvent, taken: Taken, applicant: str, given: Mapping[str, Any], on: date
+    ) -> list[FieldError]:
+        """A promise is given in so many words, only where the risk allows one, and not by whom it was broken."""
+        promises = [step for step in taken.values() if step.mode == "commitment" and step.commitment is not None]
+        if not promises:
+            return []
+        async with self._parts.db.read() as tx:
+            barred = await store.is_barred(tx, applicant, on)
+        errors = []
+        for step in promises:
+            at = f"/input/{step.commitment}"
+            responsible = [
+                self._parts.catalogue().responsibility(f"{life_event.id}/{step.id}", office, on)
+                for office in step.tasks
+            ]
+            if any(r is None or r.risk == "high" for r in responsible):
+                errors.append(FieldError(at, "COMMITMENT_EXCLUDED"))
+            if barred:
+                errors.append(FieldError(at, "COMMITMENT_BARRED"))
+            if given.get(step.commitment or "") is False:
+                errors.append(FieldError(at, "COMMITMENT_DUE"))
+        return errors
+
+    def _persons(self, life_event: LifeEvent, applicant: str, wish: OpenCase) -> tuple[list[Subject], list[FieldError]]:
+        """Bind the subjects that are persons: the applicant is the first, the others come as handles."""
         owner = next((name for name, kind in life_event.subjects.items() if kind == "person"), "owner")
-        found = [Subject(owner, 0, applicant)]
-        expected = {
-            name: kind for name, kind in life_event.subjects.items() if name != owner and kind != "organisation"
-        }
+        found, errors = [Subject(owner, 0, applicant)], list[FieldError]()
+        expected = {n: kind for n, kind in life_event.subjects.items() if n != owner and kind != "organisation"}
         errors += [FieldError(f"/subjects/{name}", "UNKNOWN_SUBJECT") for name in wish.subjects if name not in expected]
         for name, kind in expected.items():
             handles = wish.subjects.get(name, [])
@@ -97,81 +127,45 @@ class Opening:
                     found.append(Subject(name, position, person))
                 except AliasRefused:
                     errors.append(FieldError(f"/subjects/{name}/{position}", "HANDLE_INVALID"))
-        if errors:
-            raise CaseInputInvalid(errors=errors)
-        return found
+        return found, errors
 
 
-def _input_errors(life_event: LifeEvent, given: Mapping[str, Any]) -> list[FieldError]:
-    fields = {field.id: field for field in life_event.input}
-    if len(dumps(dict(given))) > INPUT_BYTES:
-        return [FieldError("/input", "TOO_LONG")]
-    errors = [FieldError(f"/input/{name}", "UNKNOWN_FIELD") for name in given if name not in fields]
-    for name, field in fields.items():
-        value = given.get(name)
-        if value is None:
-            errors.append(FieldError(f"/input/{name}", "MISSING"))
-        elif field.type == "boolean" and not isinstance(value, bool):
-            errors.append(FieldError(f"/input/{name}", "NOT_A_BOOLEAN"))
-        elif field.type == "date" and not _is_day(value):
-            errors.append(FieldError(f"/input/{name}", "NOT_A_DATE"))
-        elif field.type in ("text", "file") and (not isinstance(value, str) or not value):
-            errors.append(FieldError(f"/input/{name}", "NOT_A_TEXT"))
-        elif field.type == "text" and len(value) > field.max_length:
-            errors.append(FieldError(f"/input/{name}", "TOO_LONG"))
-    return errors
-
-
-def _is_day(value: object) -> bool:
-    try:
-        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _uploads(life_event: LifeEvent, given: Mapping[str, Any]) -> int:
-    return sum(1 for field in life_event.input if field.type == "file" and field.id in given)
-
-
-def _steps(case: Case, life_event: LifeEvent) -> list[Step]:
-    """Lay out the steps, one for each office of a step; ids keep the life event's order."""
-    laid = [(step, office) for step in life_event.steps for office in step.tasks]
-    ids = sorted(str(uuid7()) for _ in laid)  # those of one millisecond come in any order
-    return [
-        Step(
-            step_id=step_id,
-            case_id=case.case_id,
-            step=f"{life_event.id}/{step.id}",
-            office=office,
-            service=step.service,
-            mode=step.mode,
-            after=tuple(step.after),
-            issues=tuple(Issue(rule.type, rule.to) for rule in step.issues),
-        )
-        for step_id, (step, office) in zip(ids, laid, strict=True)
+def _service_errors(life_event: LifeEvent, choice: planner.Choice, wish: OpenCase) -> list[FieldError]:
+    """Name services that the life event doesn't know, and prerequisites that were left out."""
+    known, wanted = {step.service for step in life_event.steps}, wish.services or []
+    errors = [FieldError(f"/services/{at}", "UNKNOWN_SERVICE") for at, s in enumerate(wanted) if s not in known]
+    errors += [FieldError(f"/services/{at}", "STATED_TWICE") for at, s in enumerate(wanted) if s in wanted[:at]]
+    return errors + [
+        FieldError("/services", "PREREQUISITE_MISSING", f"{gap.step} waits for {gap.waits_for}: {gap.service}")
+        for gap in choice.missing
     ]
 
 
-def _view(case: Case, steps: list[Step], answered: Mapping[str, int]) -> CaseView:
-    return CaseView(
-        case_id=case.case_id,
-        life_event=case.life_event,
-        state=case.state,  # type: ignore[arg-type]
-        opened_at=case.opened_at,
-        closed_at=case.closed_at,
-        uploads=case.uploads,
-        steps=[_step_view(step, answered.get(step.step_id, 0)) for step in steps],
-    )
+def _organisations(life_event: LifeEvent, taken: Taken, wish: OpenCase) -> tuple[list[Subject], list[FieldError]]:
+    """Bind the subjects that are organisations: each is known, or a step founds it."""
+    names = [name for name, kind in life_event.subjects.items() if kind == "organisation"]
+    errors = [FieldError(f"/organisations/{n}", "UNKNOWN_SUBJECT") for n in wish.organisations if n not in names]
+    used = {way.of for step in taken.values() for need in step.needs for way in need.any_of or [need]}
+    used |= {issue.to for step in taken.values() for issue in step.issues}
+    for name in names:
+        code = wish.organisations.get(name)
+        if code is not None and not is_uscc(code):
+            errors.append(FieldError(f"/organisations/{name}", "CODE_INVALID"))
+        if code is None and name in used and not planner.founders(life_event, name):
+            errors.append(FieldError(f"/organisations/{name}", "MISSING"))
+    return [Subject(name, 0, None, wish.organisations.get(name)) for name in names], errors
 
 
-def _step_view(step: Step, answered: int) -> StepView:
-    return StepView(
-        step=step.step,
-        office=step.office,
-        service=step.service,
-        state=events.PUBLIC_STEP_STATES.get(step.state, step.state),  # type: ignore[arg-type]
-        needs=step.needs_count,
-        answered=answered,
-        certificate_id=step.certificate_id,
-        code=step.code,
-    )
+def _due(life_event: LifeEvent, taken: Taken) -> set[str]:
+    """Name the fields that must be given: those of the steps taken, and those that belong to no step."""
+    of_steps = {step.id: {*step.input, *([step.commitment] if step.commitment else [])} for step in life_event.steps}
+    claimed = {name for names in of_steps.values() for name in names}
+    return {name for step_id in taken for name in of_steps[step_id]} | {
+        field.id for field in life_event.input if field.id not in claimed
+    }
+
+
+def _kept(taken: Taken, life_event: LifeEvent, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what a step that is taken needs, and nothing else."""
+    due = _due(life_event, taken)
+    return {name: value for name, value in given.items() if name in due}

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from cases.domain import Order
 from kit.db import Queries
 
 AliasKey = tuple[str, str]
@@ -25,15 +26,25 @@ async def keep_aliases(tx: Queries, subject: str, aliases: Mapping[AliasKey, str
     )
 
 
-async def keep_issue_aliases(tx: Queries, step_id: str, aliases: Mapping[str, str]) -> None:
-    """Keep the holder's alias for each type that a step may issue."""
+async def keep_orders(tx: Queries, step_id: str, orders: Sequence[Order]) -> None:
+    """Keep what a step is to issue to whom, with the very aliases that its case proof names."""
     await tx.executemany(
-        "INSERT INTO issue_alias (step_id, type, alias) VALUES ($1, $2, $3)",
-        [(step_id, kind, aliases[kind]) for kind in sorted(aliases)],
+        """INSERT INTO issue_alias (step_id, type, name, subject_position, alias, organisation, amends)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        [(step_id, o.type, o.to, o.position, o.alias, o.organisation, o.amends) for o in orders],
     )
 
 
-async def issue_aliases(tx: Queries, step_id: str) -> dict[str, str]:
-    """Give the holder's alias by type."""
-    rows = await tx.fetch("SELECT type, alias FROM issue_alias WHERE step_id = $1", step_id)
-    return {row["type"]: row["alias"] for row in rows}
+async def orders_of(tx: Queries, step_id: str) -> list[Order]:
+    """Give what a step is to issue, in order. A row of before has no name: its step says to whom."""
+    rows = await tx.fetch(
+        """SELECT a.type, coalesce(nullif(a.name, ''), (SELECT i ->> 'to' FROM jsonb_array_elements(s.issues) i
+             WHERE i ->> 'type' = a.type LIMIT 1)) AS name, a.subject_position, a.alias, a.organisation, a.amends
+           FROM issue_alias a JOIN step s USING (step_id)
+           WHERE a.step_id = $1 ORDER BY a.type, a.name, a.subject_position""",
+        step_id,
+    )
+    return [
+        Order(row["type"], row["name"], row["subject_position"], row["alias"], row["organisation"], row["amends"])
+        for row in rows
+    ]

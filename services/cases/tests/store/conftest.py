@@ -5,15 +5,17 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from cases.clients import AliasKey
 from cases.errors import PersonUnknown
-from cases.service import Deciding, Gathering, Opening, Parts
+from cases.service import Applying, Deciding, Facts, Gathering, Heard, Opening, Parts, Sealing, Viewing
 from contracts.cases import CaseView, OpenCase
 from contracts.catalogue import Catalogue
 from contracts.catalogue.check import check
+from contracts.certificates.api import Fact
 from contracts.exchange_bus import AskEvidence, DemandAccepted, DemandProof, EvidenceRequest
 from contracts.http import Exchange
 from contracts.ids import uuid7
@@ -89,14 +91,14 @@ class FakeBus:
     def state(self, ask_id: str, state: str, code: str | None = None) -> EvidenceRequest:
         body, exchange = self.asks[ask_id]
         ask = AskEvidence.model_validate_json(body)
-        assert ask.subject.person is not None
+        person = ask.subject.person
         said = {
             "requestId": ask_id,
             "exchangeId": exchange.exchange_id,
             "caseId": ask.case_id,
             "step": ask.step,
             "asker": ask.asker,
-            "holder": next(iter(ask.subject.person.holders)),
+            "holder": next(iter(person.holders)) if person is not None else MARKET,
             "type": ask.type,
             "state": state,
             "code": code,
@@ -128,7 +130,10 @@ class House:
             ask_deadline_s=3600,
         )
         self.key = signing
-        self.opening, self.gathering, self.deciding = Opening(parts), Gathering(parts), Deciding(parts)
+        self.parts = parts
+        self.opening, self.viewing, self.applying = Opening(parts), Viewing(parts), Applying(parts)
+        self.gathering, self.sealing = Gathering(parts), Sealing(parts)
+        self.deciding, self.facts = Deciding(parts), Facts(parts)
 
     def handle(self, person: str = COOK) -> str:
         return aliases.mint(self.keys.private(PLATFORM, "answering").public, PLATFORM, person)
@@ -138,6 +143,13 @@ class House:
         body = OpenCase.model_validate({**asked, **wish})
         answer = await self.opening.open(OWNER, body, Idem(OWNER, key, b"f" + key.encode()))
         return CaseView.model_validate_json(answer.body)
+
+    async def hear(self, fact: Fact, kind: Literal["issued", "amended", "revoked"] = "issued") -> None:
+        async with self.db.transaction() as tx:
+            await self.facts.on_facts(tx, [Heard(kind, fact)])
+
+    async def view(self, case_id: str, applicant: str = OWNER) -> CaseView:
+        return await self.viewing.view(applicant, case_id)
 
     async def events(self, topic: str) -> list[tuple[str, int, bytes]]:
         async with self.db.read() as tx:

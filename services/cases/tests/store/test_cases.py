@@ -34,7 +34,7 @@ async def gathered(house: House, key: str = "k1", **wish: object) -> str:
 async def tasked(house: House) -> tuple[str, Task]:
     case_id = await gathered(house)
     await house.answer_all()
-    assert await house.deciding.seal_tasks() == 1
+    assert await house.sealing.seal_tasks() == 1
     return case_id, await opened_task(house)
 
 
@@ -141,7 +141,7 @@ async def test_while_identity_is_away_the_case_waits_and_then_goes_on(house: Hou
     assert await house.gathering.prepare_steps() == 0
     house.identity.away = False
     assert await house.gathering.prepare_steps() == 1
-    assert (await house.opening.view(OWNER, case.case_id)).steps[0].state == "gathering"
+    assert (await house.view(case.case_id)).steps[0].state == "gathering"
 
 
 async def test_identity_is_asked_once_per_person_party_and_use(house: House) -> None:
@@ -154,7 +154,7 @@ async def test_identity_is_asked_once_per_person_party_and_use(house: House) -> 
 async def test_a_handle_of_nobody_gives_a_task_with_a_refused_need(house: House) -> None:
     await gathered(house, subjects={"staff": [house.handle("n" * 43)]})
     await house.answer_all()
-    await house.deciding.seal_tasks()
+    await house.sealing.seal_tasks()
     task = await opened_task(house)
     assert {(n.type, n.outcome, n.code) for n in task.needs} == {
         ("title", "answered", None),
@@ -175,17 +175,16 @@ async def test_without_the_offices_key_a_task_waits(house: House) -> None:
     await gathered(house)
     await house.answer_all()
     house.keys.gone.add((MARKET, "inbox"))
-    assert await house.deciding.seal_tasks() == 0
+    assert await house.sealing.seal_tasks() == 0
     house.keys.gone.clear()
-    assert await house.deciding.seal_tasks() == 1
+    assert await house.sealing.seal_tasks() == 1
 
 
 async def test_the_issued_certificate_completes_the_case_once(house: House) -> None:
     case_id, task = await tasked(house)
     for _ in range(2):
-        async with house.db.transaction() as tx:
-            await house.deciding.on_facts(tx, [fact(task)])
-    view = await house.opening.view(OWNER, case_id)
+        await house.hear(fact(task))
+    view = await house.view(case_id)
     assert (view.state, view.steps[0].state) == ("completed", "done")
     closed = [seq for kind, seq, _ in await house.events("cases.case.v1") if kind == "cases.case.closed.v1"]
     assert closed == [2]
@@ -195,9 +194,8 @@ async def test_the_issued_certificate_completes_the_case_once(house: House) -> N
 @pytest.mark.parametrize("changes", [{"office": "11999900000000035X"}, {"type": "title"}])
 async def test_another_offices_or_another_types_fact_completes_nothing(house: House, changes: dict[str, str]) -> None:
     case_id, task = await tasked(house)
-    async with house.db.transaction() as tx:
-        await house.deciding.on_facts(tx, [fact(task, **changes)])
-    assert (await house.opening.view(OWNER, case_id)).state == "open"
+    await house.hear(fact(task, **changes))
+    assert (await house.view(case_id)).state == "open"
 
 
 async def test_a_refused_ask_is_final_and_a_passing_one_is_sent_again_with_the_same_bytes(house: House) -> None:
@@ -216,7 +214,7 @@ async def test_an_office_refuses_its_task_once(house: House) -> None:
     case_id, task = await tasked(house)
     said = RefuseTask(code="KITCHEN_TOO_SMALL", reason="Ten square metres are due.")
     await house.deciding.refuse(MARKET, task.task_id, said, Idem(MARKET, "r", b"f"))
-    view = await house.opening.view(OWNER, case_id)
+    view = await house.view(case_id)
     assert (view.state, view.steps[0].code) == ("refused", "KITCHEN_TOO_SMALL")
     with pytest.raises(TaskNotOpen):
         await house.deciding.refuse(MARKET, task.task_id, said, Idem(MARKET, "r2", b"f"))
@@ -234,7 +232,7 @@ async def test_another_citizens_case_looks_like_none(house: House) -> None:
     case = await house.open()
     for case_id in (case.case_id, str(uuid7())):
         with pytest.raises(CaseUnknown):
-            await house.opening.view(COOK, case_id)
+            await house.viewing.view(COOK, case_id)
 
 
 async def test_a_demand_tells_the_gate_what_the_case_holds(house: House) -> None:
@@ -251,7 +249,7 @@ async def test_an_answer_past_the_deadline_of_its_ask_is_a_refused_need(house: H
     await gathered(house)
     house.now = NOW + timedelta(hours=2)
     await house.answer_all("expired", "EVIDENCE_TIMEOUT")
-    await house.deciding.seal_tasks()
+    await house.sealing.seal_tasks()
     assert {need.code for need in (await opened_task(house)).needs} == {"EVIDENCE_TIMEOUT"}
 
 
@@ -287,5 +285,5 @@ async def test_a_fact_counts_only_from_the_deployment_that_serves_its_office(
         "certificates.certificate.v1", 0, 0, str(uuid7()), uuid7(), "certificates.certificate.issued.v1",
         f"/zz/{MARKET}/{sender}", NOW, 1, {"taskid": task.task_id}, body,
     )  # fmt: skip
-    [item] = await CertificateFacts(house.deciding, Systems()).prepare([record])
+    [item] = await CertificateFacts(house.facts, Systems()).prepare([record])
     assert (item.reason if isinstance(item, Bad) else None) == refused

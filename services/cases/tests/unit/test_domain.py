@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cases.domain import Need, Step, can_start, cancelled_by, case_state, needs_resolved
+from cases.domain import Need, Step, can_start, case_state, needs_resolved, unreachable
 
 
 def step(name: str, state: str, *after: str, office: str = "o1") -> Step:
@@ -45,10 +45,8 @@ def test_a_case_ends_with_its_last_step(states: list[str], expected: str) -> Non
 
 
 def test_a_refusal_cancels_all_that_rests_on_it_and_nothing_else() -> None:
-    refused, next_one, last, aside = (
-        step("a", "refused"), step("b", "waiting", "a"), step("c", "waiting", "b"), step("d", "waiting")
-    )  # fmt: skip
-    assert cancelled_by(refused, [refused, next_one, last, aside]) == [next_one, last]
+    steps = [step("a", "refused"), step("b", "waiting", "a"), step("c", "waiting", "b"), step("d", "waiting")]
+    assert [(s.name, s.state) for s in unreachable(steps)] == [("b", "cancelled"), ("c", "cancelled")]
 
 
 def test_needs_are_resolved_when_each_is_answered_or_refused() -> None:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The one place where steps change: what changed, what follows from it, the case's end, and a fact for each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cases import domain, events, store
+from cases.domain import Case, Step
+from cases.service.parts import WORK_CHANNEL
+from contracts.ids import uuid7
+from kit.db import Transaction
+
+
+async def write_moves(tx: Transaction, case: Case, moves: Sequence[Step], now: datetime) -> Case:
+    """Write *moves*, cancel what can never start any more, end the case if all is over; each with its fact.
+
+    The case is locked by the caller, who gives steps as they shall be. Gives the case as it stands then.
+    """
+    before = {s.step_id: s for s in await store.steps_of_case(tx, case.case_id)}
+    steps = [_ended({**before, **{m.step_id: m for m in moves}}[step_id], now) for step_id in before]
+    lost = {s.step_id: _ended(s, now) for s in domain.unreachable(steps)}
+    steps = [lost.get(s.step_id, s) for s in steps]
+    for step in (s for s in steps if s != before[s.step_id]):
+        await store.store_step(tx, step)
+        if events.public_state(step) != events.public_state(before[step.step_id]):
+            case, event = events.step_fact(case, step)
+            tx.emit(event)
+    state = domain.case_state(steps)
+    if case.state == domain.OPEN and state != domain.OPEN:
+        case = close_case(tx, case, state, now)
+    await store.store_case(tx, case)
+    tx.notify(WORK_CHANNEL)
+    return case
+
+
+def close_case(tx: Transaction, case: Case, state: str, now: datetime) -> Case:
+    """Say that a case is over; the caller stores it."""
+    closed, event = events.case_fact(replace(case, state=state, closed_at=now), "closed")
+    tx.emit(event)
+    return closed
+
+
+async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None:
+    """Give a task to each gathering step whose needs are all answered or refused for good. The case is locked."""
+    for step in (s for s in steps if s.state == "gathering" and case.state == domain.OPEN):
+        if domain.needs_resolved(await store.needs_of_step(tx, step.step_id)):
+            ready = replace(step, state="ready", task_id=str(uuid7()), task_exchange_id=str(uuid7()))
+            await store.store_step(tx, ready)
+            tx.notify(WORK_CHANNEL)
+
+
+def _ended(step: Step, now: datetime) -> Step:
+    over = step.state in domain.FINAL_STEPS
+    return replace(step, ended_at=now) if over and step.ended_at is None else step
