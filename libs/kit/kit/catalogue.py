@@ -78,7 +78,7 @@ class CatalogueReplica:
 
         keep_in: folder for a copy on disk, so that a restart needs nobody; None for none.
         """
-        parse = _reader(trust.catalogue, clock)
+        parse = catalogue_parser(trust.catalogue, clock)
         replica: Replica[bytes] = Replica(bootstrap_servers, topics.CATALOGUE_ENTRY, parse, keep_in=keep_in)
         catalogue = cls(replica, trust.catalogue, clock, allow_empty=allow_empty)
         replica.on_change(catalogue.changed)
@@ -189,7 +189,7 @@ def _number(key: str) -> int | None:
     return int(number) if number != key and number.isascii() and number.isdecimal() else None
 
 
-def _reader(root: PublicKey, clock: Clock) -> Callable[[Record], bytes | None]:
+def catalogue_parser(root: PublicKey, clock: Clock) -> Callable[[Record], bytes | None]:
     """Give the reader of the topic: it refuses a manifest that *root* did not sign, so that the one before it stays."""
 
     def read(record: Record) -> bytes | None:

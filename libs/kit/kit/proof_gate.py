@@ -35,6 +35,16 @@ BY_ROUTE: Final = {
     "applicant": ACCEPTED,
 }
 """How a fact is proven by the list -> what the gate says of a demand that nothing else is wrong with."""
+CODES: Final = (
+    "NOT_IN_POWER_LIST",
+    "LIST_EXPIRED",
+    "NO_LEGAL_BASIS",
+    "REPEATED_IN_CASE",
+    "CIRCULAR",
+    "ISSUER_CANNOT_KNOW",
+    *BY_ROUTE.values(),
+)
+"""All that the gate can say, in the order of its checks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ The gate's own refusals are `kit.gate.GateRefused`.
 
 from typing import Final
 
-from kit import gate
+from kit import gate, proof_gate
 from kit.errors import InvalidRequest, Kind, ServiceError, Unavailable
 
 
@@ -104,23 +104,12 @@ class ProofNotInPower(ProofRefused):
     kind, code = Kind.FORBIDDEN, "NOT_IN_POWER_LIST"
 
 
-PROOF_CODES: Final = (
-    "LIST_EXPIRED",
-    "NO_LEGAL_BASIS",
-    "REPEATED_IN_CASE",
-    "CIRCULAR",
-    "ISSUER_CANNOT_KNOW",
-    "HELD_BY_OFFICE",
-    "COVERED_BY_LICENCE",
-    "VERIFY_ONLINE",
-    "COVERED_BY_OTHER",
-    "USE_CONTRACT",
-    "USE_COMMITMENT",
-)
-"""The proof gate's codes with status 409, in the order of its checks."""
-
 PROOF_REFUSALS: Final[dict[str, type[ProofRefused]]] = {
     ProofNotInPower.code: ProofNotInPower,
-    **{code: type(f"Proof_{code}", (ProofRefused,), {"code": code}) for code in PROOF_CODES},
+    **{
+        code: type(f"Proof_{code}", (ProofRefused,), {"code": code})
+        for code in proof_gate.CODES
+        if code not in (ProofNotInPower.code, proof_gate.ACCEPTED)
+    },
 }
 """Code -> problem. One class a code, since a code belongs to a class; they differ in nothing else."""

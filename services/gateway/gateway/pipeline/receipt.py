@@ -5,10 +5,12 @@
 """
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
+from contracts.catalogue import Catalogue
 from contracts.http import Exchange
-from contracts.receipts import Asker, Decision, ReceiptBasis
+from contracts.receipts import UNLISTED, Asker, Decision, ReceiptBasis
 from contracts.roles import PLATFORM
 from contracts.routes import Route
 from gateway.domain import Asked, Errand, Principal
@@ -25,10 +27,13 @@ NO_PURPOSE = "unstated"
 
 
 class Receipts:
-    """Writes the gateway's side of each exchange."""
+    """Writes the gateway's side of each exchange. catalogue: the release in force, for the purposes that it knows."""
 
-    def __init__(self, db: Database, registry: Registry, operator: str, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, registry: Registry, catalogue: Callable[[], Catalogue], operator: str, clock: Clock
+    ) -> None:
         self._db = db
+        self._catalogue = catalogue
         self._registry = registry
         self._operator = operator
         self._clock = clock
@@ -102,7 +107,7 @@ class Receipts:
             exchange_id=exchange.exchange_id,
             decision=decision,
             code=code,
-            purpose=errand.purpose,
+            purpose=self._listed(errand.purpose),
             legal_basis=ReceiptBasis(kind=errand.basis),  # type: ignore[arg-type]
             asker=Asker(office=who.office, system=who.system) if who.office and who.system else None,
             request_hash=request_hash,
@@ -112,6 +117,11 @@ class Receipts:
             salt=exchange.salt,
             deadline=self._clock() + timedelta(seconds=time_s) if time_s is not None else None,
         )
+
+    def _listed(self, purpose: str) -> str:
+        """Give a purpose as the public leaf says it: a caller's own word, which no list knows, may be anything."""
+        known = purpose == NO_PURPOSE or purpose in self._catalogue().names.purposes
+        return purpose if known else UNLISTED
 
     async def _write(self, draft: ReceiptDraft) -> None:
         async with self._db.transaction() as tx:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from contracts import signing
+from contracts.catalogue import Catalogue
+from contracts.catalogue.entries import parse_entry
 from contracts.identity import OfficeRecord, SystemRecord
 from contracts.routes import ROUTES
 from gateway.api import DataPlane
@@ -31,6 +33,28 @@ TAX = "119999000000000941"
 DATA_OFFICE = "119999000000002030"
 PLATFORM = "urn:tongban:zz:platform"
 PUBLIC = "https://gateway.example"
+LISTS = Catalogue(
+    1,
+    [
+        parse_entry(
+            {
+                "kind": "grant",
+                "id": "G-1",
+                "demand": "DM-1",
+                "consumer": TAX,
+                "provider": DATA_OFFICE,
+                "type": "t",
+                "fields": ["a"],
+                "mode": "onRequest",
+                "purpose": "staff-health-check",
+                "basis": "law",
+                "law": "a law",
+                "from": "2025-01-01",
+            }
+        )
+    ],
+)
+"""One purpose is known to the lists."""
 CASE = "01a20cc1-5d3e-7632-8da3-5edc4b46fab8"
 
 
@@ -111,7 +135,7 @@ class House:
             routes=RouteTable(ROUTES),
             authenticate=Authenticate(registry, PUBLIC, UsedProofs(self.db, lambda: NOW), lambda: NOW),
             authorize=Authorize(registry, PLATFORM),
-            receipts=Receipts(self.db, registry, DATA_OFFICE, lambda: NOW),
+            receipts=Receipts(self.db, registry, lambda: LISTS, DATA_OFFICE, lambda: NOW),
             forward=Forward(self.behind, HopSigner("gateway", self.gateway, lambda: NOW), 10.0),  # type: ignore[arg-type]
         )
         rules = EdgeRules(hosts=frozenset({"gateway.example"}), outermost=True)

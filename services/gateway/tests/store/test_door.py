@@ -139,6 +139,17 @@ async def test_personal_data_without_a_purpose_is_refused_with_a_receipt(house: 
     assert house.behind.got == []
 
 
+async def test_a_receipt_repeats_no_purpose_that_no_list_knows(house: House) -> None:
+    context: dict[str, Any] = {"tongban_purpose": "for-Zhang-San-13800000000", "tongban_legal_basis": "law"}
+    assert (await house.ask("POST", ASK, body=BODY, idempotency_key="k", **context)).status_code == 200
+    leaves = await house.receipts()
+    assert [(leaf["decision"], leaf["purpose"]) for leaf in leaves] == [
+        ("pending", "unlisted"),
+        ("released", "unlisted"),
+    ]
+    assert "Zhang" not in str(leaves)
+
+
 async def test_a_citizens_look_is_a_receipt_about_herself(house: House) -> None:
     assert (await house.ask("GET", "/v1/receipts", token=house.token(citizen=True))).status_code == 200
     [leaf] = await house.receipts()
