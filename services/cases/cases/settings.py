@@ -21,6 +21,13 @@ class Settings(ServiceSettings):
     ask_deadline_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 3600
     """Seconds that an office has to answer an evidence request."""
 
+    beat_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    """Seconds between two signs of life; each asks the database, the bus and the outbox."""
+    outage_gap_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """Longest gap between two signs of life that is no outage of ours, seconds. No deadline runs in a longer one."""
+    outage_settle_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """Seconds after an outage of ours in which no silence is judged: what was decided meanwhile comes in first."""
+
     def secret_files(self) -> tuple[str, ...]:
         """Name what SECRETS_DIR must hold."""
         return ("sig.jwk", "platform.jwk")

@@ -27,7 +27,10 @@ WORK_CHANNEL = "case-work"
 
 @dataclass(frozen=True)
 class Parts:
-    """Collaborators. office_key: (party, use) -> its public key or None. platform_keys: private, by kid."""
+    """Collaborators. office_key: (party, use) -> its public key or None. platform_keys: private, by kid.
+
+    sandbox: the clock that deadlines are reckoned by may be ahead of the real one.
+    """
 
     db: Database
     catalogue: Callable[[], Catalogue]
@@ -39,6 +42,7 @@ class Parts:
     exchange_bus: ExchangeBus
     clock: Clock
     ask_deadline_s: int
+    sandbox: bool = False
 
 
 Row = TypeVar("Row")

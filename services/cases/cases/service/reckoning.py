@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The clock by which deadlines are reckoned, and how long each step has.
+
+It shows real time; in a sandbox it may have been moved ahead, for every process of the deployment at once. Only
+deadlines follow it: what is signed, sealed, sent or kept for later carries real time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cases import store
+from cases.domain import Step
+from cases.domain.clocks import concerning
+from cases.service.parts import Parts
+from contracts.catalogue import Catalogue
+from contracts.catalogue.calendar import add_working_days, extended
+from kit.db import Queries
+
+DEFAULT_DAYS = 30
+"""Working days until a step's deadline where the responsibility list says none."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""When the clock of a task began that was given before this was noted."""
+
+
+async def reckoned_now(parts: Parts, tx: Queries) -> datetime:
+    """Give the moment that deadlines are reckoned by."""
+    now = parts.clock()
+    return now + await store.clock_ahead(tx) if parts.sandbox else now
+
+
+async def begun(parts: Parts, tx: Queries, step: Step) -> Step:
+    """Give a step whose task goes out now: the clock begins, and ends with the last of its working days."""
+    catalogue, now = parts.catalogue(), await reckoned_now(parts, tx)
+    days = days_of(catalogue, step, parts.clock())
+    return replace(step, tasked_at=now, deadline=add_working_days(now, days, catalogue.calendar(now.date())))
+
+
+def days_of(catalogue: Catalogue, step: Step, now: datetime) -> int:
+    """Give how many working days the responsibility list leaves the step's office; at least one."""
+    responsible = catalogue.responsibility(step.step, step.office, now.date())
+    return max(responsible.within.get("workingDays", DEFAULT_DAYS) if responsible else DEFAULT_DAYS, 1)
+
+
+async def deadlines(parts: Parts, tx: Queries, steps: Sequence[Step]) -> Mapping[str, datetime]:
+    """Give the deadline of each step that has had a task, moved by the outages since, by step id."""
+    clocks = [s for s in steps if s.task_id is not None and s.deadline is not None]
+    if not clocks:
+        return {}
+    since = min(s.tasked_at or LONG_AGO for s in clocks)
+    outages = await store.outages_since(tx, since, sorted({s.office for s in clocks}))
+    catalogue = parts.catalogue()
+    found = {}
+    for step in clocks:
+        assert step.deadline is not None  # noqa: S101 - chosen above
+        began = step.tasked_at or LONG_AGO
+        stood = concerning(outages, step.office)
+        found[step.step_id] = extended(began, step.deadline, stood, catalogue.calendar(began.date()))
+    return found
