@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from cases.api import routers
-from cases.clients import HttpExchangeBus, HttpIdentity
+from cases.clients import HttpExchangeBus, HttpIdentity, WayToOffices
 from cases.consumers import CertificateFacts, RequestStates
 from cases.domain.clocks import Pulse
 from cases.jobs import CaseWork, Heart
@@ -21,7 +21,6 @@ from kit.db import open_db
 from kit.health import Health
 from kit.http import ServiceClient
 from kit.jose import PrivateKey
-from kit.kafka import cluster_ready
 from kit.outbox import Relay, Upkeep
 from kit.parked import router as parked_router
 from kit.process import Part, Running
@@ -68,7 +67,8 @@ class App:
             ask_deadline_s=s.ask_deadline_s,
             sandbox=s.sandbox,
         )
-        clocks = Clocks(parts, lambda: cluster_ready(s.kafka_bootstrap_servers), _pulse(s))
+        way = WayToOffices(s.kafka_bootstrap_servers, bus, s.operator)
+        clocks = Clocks(parts, way.is_open, _pulse(s))
         state = {
             "authenticator": Authenticator(s, registry, trust, system_clock),
             "planning": Planning(catalogue.current, system_clock),

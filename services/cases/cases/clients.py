@@ -10,8 +10,9 @@ from contracts.exchange_bus import DemandAccepted, DemandProof, EvidenceRequest
 from contracts.http import Exchange
 from contracts.identity import Aliases, AliasUse, MintAliases
 from contracts.roles import PLATFORM
-from kit.errors import Kind, UpstreamError
+from kit.errors import Kind, ServiceError, UpstreamError
 from kit.http import HttpAnswer, ServiceClient
+from kit.kafka import cluster_ready
 
 AliasKey = tuple[str, str]
 """(party, use)."""
@@ -75,3 +76,24 @@ class HttpExchangeBus:
             if why.kind is Kind.UNAVAILABLE:
                 raise
             raise Refused(why) from why
+
+
+class WayToOffices:
+    """Whether offices get their tasks, and what they decide comes back: by Kafka, and by exchange-bus's inbox."""
+
+    def __init__(self, bootstrap: str, exchange_bus: ServiceClient, operator: str) -> None:
+        self._bootstrap = bootstrap
+        self._exchange_bus = exchange_bus
+        # A public figure that exchange-bus reads from its database: the answer doesn't matter, that there is one does.
+        self._path = f"/v1/public/refusals?office={operator}"
+
+    async def is_open(self) -> bool:
+        """Ask both. A refusal is an answer too."""
+        if not await cluster_ready(self._bootstrap):
+            return False
+        try:
+            await self._exchange_bus.call("GET", self._path)
+        except ServiceError as why:
+            kind = why.upstream_kind if isinstance(why, UpstreamError) else why.kind
+            return kind not in (Kind.UNAVAILABLE, Kind.TIMEOUT)
+        return True

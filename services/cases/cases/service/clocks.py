@@ -29,25 +29,26 @@ LONGEST_OUTAGE = timedelta(days=92)
 FARTHEST = timedelta(days=3650)
 """How far a sandbox's clock may be ahead."""
 
-BusAnswers = Callable[[], Awaitable[bool]]
+WayIsOpen = Callable[[], Awaitable[bool]]
+"""Whether offices can get their tasks, and what they decide can come back."""
 
 
 class Clocks:
-    """Use cases of time. bus_answers: whether Kafka gives an answer now."""
+    """Use cases of time. way_is_open: asked before each beat."""
 
-    def __init__(self, parts: Parts, bus_answers: BusAnswers, pulse: Pulse) -> None:
+    def __init__(self, parts: Parts, way_is_open: WayIsOpen, pulse: Pulse) -> None:
         self._parts = parts
-        self._bus_answers = bus_answers
+        self._way_is_open = way_is_open
         self._pulse = pulse
         self._due = Turns[DueStep](lambda due: due.step_id)
 
     async def beat(self) -> bool:
-        """Note that the whole way to the offices is open: database, bus and outbox. Gives whether it is.
+        """Note that the whole way to the offices is open, our outbox and database included. Gives whether it is.
 
         A gap between two beats that is longer than an outage of ours may be *is* one: it is recorded before the beat,
         in the same commit, so that nobody is judged by the time in which nobody could reach us.
         """
-        if not await self._bus_answers():
+        if not await self._way_is_open():
             return False
         async with self._parts.db.transaction() as tx:
             if await store.oldest_unsent(tx) > self._pulse.gap:
