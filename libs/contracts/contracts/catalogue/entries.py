@@ -25,6 +25,16 @@ class Dated(Model):
         return self.from_ <= on and (self.to is None or on < self.to)
 
 
+Duration = Annotated[str, Field(pattern=r"^PT[1-9][0-9]{0,4}[HMS]$")]
+"""A time in one unit (ISO 8601): `PT5M`, `PT90S`, `PT2H`."""
+
+
+class Clocks(Model):
+    """How long one side of an evidence request takes. first: until the first answer, counted from the request."""
+
+    first: Duration
+
+
 class Office(Dated):
     """An office that takes part. `deployment`: system id of the certificates service that answers for it, if any."""
 
@@ -57,6 +67,8 @@ class CertificateType(Dated):
     sharing: dict[str, Text]
     via: list[Literal["api", "event"]]
     grace_days: int = 0
+    clocks: Clocks | None = None
+    """What its holders need; five minutes unless told."""
     fields: list[TypeField]
 
 
@@ -116,6 +128,8 @@ class Proof(Dated):
     route: Literal["register", "licence", "check", "other", "contract", "commitment", "applicant"]
     sources: list[Source] = []
     legal_basis: BasisKind = "law"
+    clocks: Clocks | None = None
+    """How long the asker waits: more than any of the sources needs. An hour unless told."""
     law: Text
 
 

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Container, Iterator, Sequence
 
+from contracts.catalogue import clocks
 from contracts.catalogue.entries import (
     Calendar,
     CertificateType,
@@ -126,6 +127,8 @@ def check_proof(index: Index, entry: Proof) -> Iterator[Fault]:
             detail = "an office holds it: the applicant isn't asked"
             yield index.fault(entry, ["route"], "HELD_BY_OFFICE", detail)
         yield from _check_repeated(index, entry)
+    if clocks.asker_waits(entry) > clocks.LONGEST:
+        yield index.fault(entry, ["clocks", "first"], "CLOCKS_DONT_FIT", "no request waits for more than 30 days")
     for at, source in enumerate(entry.sources):
         yield from _check_source(index, entry, at, source)
 
@@ -151,6 +154,10 @@ def _check_source(index: Index, entry: Proof, at: int, source: Source) -> Iterat
     if known and not index.attests(source.office, source.type):
         detail = f"no power entry lets this office attest {source.type}"
         yield index.fault(entry, ["sources", at], "SOURCE_CANNOT_KNOW", detail)
+    wanted = index.types.get(source.type)
+    if wanted is not None and clocks.asker_waits(entry) < clocks.holder_needs(wanted) + clocks.MARGIN:
+        detail = f"whoever asks for {source.type} waits at least a minute longer than its holder needs"
+        yield index.fault(entry, ["clocks", "first"], "CLOCKS_DONT_FIT", detail)
 
 
 def check_circles(index: Index) -> Iterator[Fault]:

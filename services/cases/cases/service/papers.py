@@ -10,6 +10,7 @@ from cases.service.parts import Parts
 from cases.service.planning import Question, Unaskable
 from contracts import signing
 from contracts.cases import CaseProof, ExplicitSlot, ProofIssue, ProofNeed
+from contracts.catalogue.clocks import asker_waits
 from contracts.envelopes import LegalBasis
 from contracts.exchange_bus import AskEvidence, ExplicitRequest, PersonSubject
 from contracts.exchange_bus import Subject as AskSubject
@@ -149,7 +150,7 @@ class Writer:
         if subject is None:
             state = "next" if one.left else "refused"
             return Ask(replace(need, state=state, code="NOT_MATCHED", holder=None), None)
-        deadline = self._now + timedelta(seconds=self._parts.ask_deadline_s)
+        deadline = self._now + asker_waits(one.proof, timedelta(seconds=self._parts.ask_deadline_s))
         body = self._body(one, subject, proof, deadline).wire_bytes()
         return Ask(replace(need, body=body), self._receipt(one, subject, exchange, body, deadline))
 
