@@ -5,6 +5,7 @@ Whatever services a citizen picks, she gets a plan, or the services that are mis
 always ends in a plan. What doesn't hang on her wish is laid out once for each release and day.
 """
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,7 +16,18 @@ from graphlib import TopologicalSorter
 from contracts.cases import MissingPrerequisite, Plan, PlannedNeed, PlannedStep, PlanWish, Source
 from contracts.catalogue import Catalogue, Grant, LifeEvent, LifeEventStep, Need, Proof
 
-__all__ = ["Choice", "Way", "choose", "founders", "make_plan", "unknown_organisations", "ways"]
+__all__ = [
+    "Choice",
+    "Way",
+    "cheapest_first",
+    "choose",
+    "founders",
+    "listed",
+    "make_plan",
+    "unknown_organisations",
+    "waits_for",
+    "ways",
+]
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,8 @@ def make_plan(catalogue: Catalogue, event: LifeEvent, wish: PlanWish, on: date) 
     """
     choice = choose(event, wish.services, wish.organisations)
     laid = _lay_out(catalogue, event.id, event.version, on)
-    steps = [] if choice.missing else _timed([laid[name] for name in choice.steps], wish.people)
+    after = _waiting(event, choice, wish.organisations)
+    steps = [] if choice.missing else _timed({name: laid[name] for name in choice.steps}, after, wish.people)
     needs = [need for step in steps for need in step.needs if need.alternatives]
     given = {name for step in steps for name in step.input}
     asked = {need.alternatives[0].holder for need in needs}
@@ -95,6 +108,16 @@ def unknown_organisations(event: LifeEvent, steps: Collection[str]) -> list[str]
     return sorted(name for name in about if not founders(event, name))
 
 
+def waits_for(event: LifeEvent, step: LifeEventStep, founding: Mapping[str, str]) -> list[str]:
+    """Give what a step waits for: as the life event says, and the founding of every organisation that it is about.
+
+    founding: organisation -> the chosen step that founds it. A founding that itself waits for the step is left out.
+    """
+    about = _organisations(event, step) | {issue.to for issue in step.issues}
+    more = [by for name, by in founding.items() if name in about and by != step.id]
+    return list(dict.fromkeys([*step.after, *(by for by in more if step.id not in _waited_for(event, by))]))
+
+
 def ways(catalogue: Catalogue, step: str, service: str, office: str, type_name: str, on: date) -> list[Way]:
     """Give the ways by which *office* may get a fact of that type in a step: one for each holder, fewest fields first.
 
@@ -110,6 +133,23 @@ def ways(catalogue: Catalogue, step: str, service: str, office: str, type_name: 
         if proof is not None and step in grant.steps:
             found.setdefault(grant.provider, Way(grant, proof))
     return list(found.values())
+
+
+def listed(catalogue: Catalogue, step: str, service: str, office: str, types: Collection[str | None], on: date) -> bool:
+    """Say whether the proof list lets *office* ask anybody for one of these types in the step."""
+    return any(
+        source.type in types and entry.step in (None, step)
+        for entry in catalogue.proofs(on, service=service, asked_by=office)
+        for source in entry.sources
+    )
+
+
+def cheapest_first(held: Sequence[Way]) -> tuple[int, int]:
+    """Give what alternatives are sorted by: fewest fields, then fewest offices; what nobody may be asked for, last.
+
+    held: the ways of one alternative. Of equals the life event's own order stays.
+    """
+    return (len(held[0].grant.fields), len(held)) if held else (sys.maxsize, 0)
 
 
 def _allows(entry: Proof, grant: Grant, step: str) -> bool:
@@ -212,39 +252,46 @@ def _need(catalogue: Catalogue, step: str, service: str, office: str, need: Need
     """Lay out one need of one office: all allowed ways, or which list is silent."""
     wanted = [one for one in need.any_of or [need] if one.type is not None]
     found = {one.type: ways(catalogue, step, service, office, one.type or "", on) for one in wanted}
-    # Fewest fields, then fewest offices that could be asked; else the life event's own order.
-    order = sorted((held for held in found.values() if held), key=lambda held: (len(held[0].grant.fields), len(held)))
+    order = sorted((held for held in found.values() if held), key=cheapest_first)
     named = next((one.of for one in wanted if one.of is not None), "")
     if not order:
-        listed = any(
-            source.type in found and entry.step in (None, step)
-            for entry in catalogue.proofs(on, service=service, asked_by=office)
-            for source in entry.sources
-        )
-        return PlannedNeed(of=named, alternatives=[], code="NO_GRANT" if listed else "NO_LEGAL_BASIS")
+        silent = "NO_GRANT" if listed(catalogue, step, service, office, set(found), on) else "NO_LEGAL_BASIS"
+        return PlannedNeed(of=named, alternatives=[], code=silent)
     alternatives = [Source(type=way.grant.type, holder=way.grant.provider) for held in order for way in held]
     return PlannedNeed(of=named, alternatives=alternatives, legal_basis=order[0][0].proof.legal_basis)
 
 
-def _timed(laid: Sequence[_Laid], people: Mapping[str, int]) -> list[PlannedStep]:
+def _waiting(event: LifeEvent, choice: Choice, organisations: Collection[str]) -> dict[str, list[str]]:
+    """Give for each chosen step what of the others it waits for."""
+    first = {
+        name: next((one.id for one in founders(event, name) if one.id in choice.steps), None)
+        for name, kind in event.subjects.items()
+        if kind == "organisation" and name not in organisations
+    }
+    founding = {name: by for name, by in first.items() if by is not None}
+    chosen = {step.id: step for step in event.steps if step.id in choice.steps}
+    return {name: [w for w in waits_for(event, step, founding) if w in chosen] for name, step in chosen.items()}
+
+
+def _timed(
+    laid: Mapping[str, _Laid], after: Mapping[str, Sequence[str]], people: Mapping[str, int]
+) -> list[PlannedStep]:
     """Put steps on the line of days: each starts when the last that it waits for has ended; others run beside it."""
-    ends: dict[str, int] = {}
-    by_id = {one.step.step.partition("/")[2]: one for one in laid}
     starts: dict[str, int] = {}
-    for name in _in_order([one.step for one in laid]):
-        step = by_id[name].step
-        starts[name] = max((ends[waited] for waited in step.after if waited in ends), default=0)
-        ends[name] = starts[name] + step.working_days
+    ends: dict[str, int] = {}
+    for name in TopologicalSorter(after).static_order():
+        starts[name] = max((ends[waited] for waited in after[name]), default=0)
+        ends[name] = starts[name] + laid[name].step.working_days
     return [
         one.step.model_copy(
             update={
-                "after": [waited for waited in one.step.after if waited in by_id],
+                "after": list(after[name]),
                 "needs": _counted(one, people),
                 "starts": starts[name],
                 "ends": ends[name],
             }
         )
-        for name, one in by_id.items()
+        for name, one in laid.items()
     ]
 
 
@@ -257,21 +304,14 @@ def _counted(laid: _Laid, people: Mapping[str, int]) -> list[PlannedNeed]:
 
 def _longest_chain(steps: Sequence[PlannedStep]) -> list[str]:
     """Give the steps, one waiting for the other, that take the most working days; of equals the most steps."""
-    best: dict[str, tuple[int, int, list[str]]] = {}
     by_id = {step.step.partition("/")[2]: step for step in steps}
-    for name in _in_order(steps):
+    best: dict[str, tuple[int, int, list[str]]] = {}
+    for name in TopologicalSorter({name: step.after for name, step in by_id.items()}).static_order():
         step = by_id[name]
-        before = max((best[waited] for waited in step.after if waited in best), key=_length, default=(0, 0, []))
+        before = max((best[waited] for waited in step.after), key=_length, default=(0, 0, []))
         best[name] = (before[0] + step.working_days, before[1] + 1, [*before[2], step.step])
     return max((best[name] for name in by_id), key=_length, default=(0, 0, []))[2]
 
 
 def _length(chain: tuple[int, int, list[str]]) -> tuple[int, int]:
     return chain[:2]
-
-
-def _in_order(steps: Sequence[PlannedStep]) -> list[str]:
-    """Give the ids of steps so that each stands behind all that it waits for."""
-    known = [step.step.partition("/")[2] for step in steps]
-    graph = {name: [w for w in step.after if w in known] for name, step in zip(known, steps, strict=True)}
-    return list(TopologicalSorter(graph).static_order())

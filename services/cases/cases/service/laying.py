@@ -54,7 +54,7 @@ def _step(plot: Plot, rule: LifeEventStep, office: str, step_id: str) -> Step:
         office=office,
         service=rule.service,
         mode=rule.mode,
-        after=_after(plot, rule),
+        after=tuple(planner.waits_for(plot.life_event, rule, plot.founding)),
         issues=_issues(plot, rule, office),
         state="waiting" if taken else "skipped",
         wants=wants_of(rule),
@@ -67,25 +67,6 @@ def _step(plot: Plot, rule: LifeEventStep, office: str, step_id: str) -> Step:
         on_withdrawal=rule.on_withdrawal,
         ended_at=None if taken else plot.now,
     )
-
-
-def _after(plot: Plot, rule: LifeEventStep) -> tuple[str, ...]:
-    """Give what a step waits for: as the life event says, and the founding of every organisation that it is about."""
-    about = {way.of for need in rule.needs for way in need.any_of or [need]} | {issue.to for issue in rule.issues}
-    founding = [step for name, step in plot.founding.items() if name in about]
-    free = [step for step in founding if step != rule.id and rule.id not in _waited_for(plot.life_event, step)]
-    return tuple(dict.fromkeys([*rule.after, *free]))
-
-
-def _waited_for(life_event: LifeEvent, name: str) -> set[str]:
-    after = {step.id: step.after for step in life_event.steps}
-    found, waiting = set[str](), list(after.get(name, ()))
-    while waiting:
-        step = waiting.pop()
-        if step not in found:
-            found.add(step)
-            waiting.extend(after.get(step, ()))
-    return found
 
 
 def _issues(plot: Plot, rule: LifeEventStep, office: str) -> tuple[Issue, ...]:

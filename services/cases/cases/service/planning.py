@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from cases import planner
 from cases.domain import Alternative, Order, Step, Subject, Want, Wanted
 from contracts.catalogue import Catalogue, CertificateType, Grant, LifeEventStep, Proof
 from contracts.roles import PLATFORM
@@ -63,31 +64,23 @@ def plan(catalogue: Catalogue, step: Step, needs: Iterable[Wanted], on: date) ->
 
 
 def choose(catalogue: Catalogue, step: Step, ways: Sequence[tuple[str, Subject]], on: date) -> Question | Unaskable:
-    """Choose the first way that list and grant allow; what stands behind it is left for later."""
-    code = "NO_GRANT"
-    for at, (name, subject) in enumerate(ways):
-        if not subject.known:
-            code = NOT_FOUNDED
-            continue
+    """Choose the first way that list and grant allow, in the planner's order; what is behind it is left for later."""
+    held = {kind: planner.ways(catalogue, step.step, step.service, step.office, kind, on) for kind, _ in ways}
+    order = sorted(ways, key=lambda way: planner.cheapest_first(held[way[0]]))
+    for at, (name, subject) in enumerate(order):
         kind = catalogue.type(name, on)
-        for grant in catalogue.grants(on, mode="onRequest", type_name=name, consumer=step.office):
-            if kind is None or step.step not in grant.steps:
-                continue
-            proof = _entry(catalogue, step, grant, on)
-            if proof is not None:
-                left = tuple(Alternative(kind, s.name, s.position) for kind, s in ways[at + 1 :])
-                return Question(subject, kind, grant, proof, left)
-            code = "NO_LEGAL_BASIS"
-    return Unaskable(ways[0][1], ways[0][0], code)
+        if subject.known and kind is not None and held[name]:
+            left = tuple(Alternative(kind, s.name, s.position) for kind, s in order[at + 1 :])
+            return Question(subject, kind, held[name][0].grant, held[name][0].proof, left)
+    return Unaskable(ways[0][1], ways[0][0], _silent(catalogue, step, ways, on))
 
 
-def _entry(catalogue: Catalogue, step: Step, grant: Grant, on: date) -> Proof | None:
-    """Find the proof entry that lets the step's office ask the grant's provider for the grant's type."""
-    for proof in catalogue.proofs(on, service=step.service, asked_by=step.office):
-        listed = any(s.office == grant.provider and s.type == grant.type for s in proof.sources)
-        if listed and proof.step in (None, step.step) and proof.legal_basis == grant.basis:
-            return proof
-    return None
+def _silent(catalogue: Catalogue, step: Step, ways: Sequence[tuple[str, Subject]], on: date) -> str:
+    """Say why nobody may be asked: nothing is founded yet, or which list is silent, in the gate's own order."""
+    if not all(subject.known for _, subject in ways):
+        return NOT_FOUNDED
+    listed = planner.listed(catalogue, step.step, step.service, step.office, {kind for kind, _ in ways}, on)
+    return "NO_GRANT" if listed else "NO_LEGAL_BASIS"
 
 
 def orders(step: Step, subjects: Sequence[Subject]) -> list[tuple[Order, str | None]]:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from cases import planner
+from cases.domain import Step, Subject, Wanted
 from cases.errors import CaseInputInvalid, LifeEventUnknown
+from cases.service.planning import Question
+from cases.service.planning import plan as ask
 from cases.service.plans import Planning
 from contracts.cases import Plan, PlanWish
-from contracts.catalogue import Catalogue
+from contracts.catalogue import Catalogue, LifeEvent
 from contracts.catalogue.check import check
 from tongban.catalogue_files import load_entries
 
@@ -174,3 +177,33 @@ def test_a_plan_goes_by_the_lists_of_its_day() -> None:
     with pytest.raises(LifeEventUnknown):
         before.plan(PlanWish(life_event="open-restaurant"))
     assert date(2020, 1, 1) < NOW.date()
+
+
+def test_of_alternatives_the_one_with_the_fewest_fields_is_asked_first() -> None:
+    leaner = [
+        entry.model_copy(update={"fields": ["place"]}) if entry.id == "G-0244-2" else entry for entry in DEMO.entries
+    ]
+    wish = PlanWish(life_event="open-restaurant", services=["business-licence", "food-licence"])
+    lists = Catalogue(4, leaner)
+    food = Planning(lambda: lists, lambda: NOW).plan(wish).steps[1]
+    assert [(one.type, one.holder) for one in food.needs[-1].alternatives] == [("lease", HOUSING), ("title", LAND)]
+    step = Step(
+        step_id="s", case_id="c", step="open-restaurant/r4", office=MARKET, service="food-licence", mode="review",
+        after=(), issues=(),
+    )  # fmt: skip
+    owner = Subject("owner", 0, "p")
+    [asked] = ask(lists, step, [Wanted((("title", owner), ("lease", owner)))], NOW.date())
+    assert isinstance(asked, Question)
+    assert (asked.type.id, [other.type for other in asked.left]) == ("lease", ["title"])
+
+
+def test_a_step_about_a_business_waits_for_its_founding_whether_it_says_so_or_not() -> None:
+    event = next(entry for entry in DEMO.entries if entry.id == "open-restaurant")
+    assert isinstance(event, LifeEvent)
+    steps = [step.model_copy(update={"after": []}) if step.id == "r2" else step for step in event.steps]
+    lists = Catalogue(
+        4, [entry for entry in DEMO.entries if entry is not event] + [event.model_copy(update={"steps": steps})]
+    )
+    wish = PlanWish(life_event="open-restaurant", services=["business-licence", "seal-filing"])
+    seal = Planning(lambda: lists, lambda: NOW).plan(wish).steps[1]
+    assert (seal.after, seal.starts) == (["r1"], 3)

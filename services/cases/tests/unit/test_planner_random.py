@@ -152,6 +152,8 @@ def _holds_together(found: Plan, event: LifeEvent) -> None:
     assert found.working_days == max(ends.values(), default=0) == sum(days[name] for name in found.longest_chain)
     chain = list(found.longest_chain)
     after = {step.step: {f"e/{name}" for name in step.after} for step in found.steps}
+    declared = {f"e/{s.id}": {f"e/{name}" for name in s.after} & after.keys() for s in event.steps}
+    assert all(declared[name] <= waits for name, waits in after.items())
     assert all(first in after[second] for first, second in pairwise(chain))
     assert len(set(found.input)) == len(found.input)
     assert set(found.input) == {name for step in found.steps for name in step.input}

@@ -9,12 +9,12 @@ from contracts.cases import CaseFact
 from contracts.ids import uuid7
 from kit.events import Record
 
-from .conftest import House
+from .conftest import MARKET, House
 from .test_asking_door import post
 
 
 def closed(house: House, case_id: str, *, sender: str = "cases", **more: Any) -> Record:
-    fact = CaseFact(case_id=case_id, life_event="food-licence", state="completed", **more)
+    fact = CaseFact(case_id=case_id, life_event="food-licence", lead=MARKET, state="completed", **more)
     return house.record(topics.CASE, case_id, "cases.case.closed.v1", fact.wire_bytes(), sender=sender)
 
 
@@ -83,7 +83,7 @@ async def test_only_cases_may_close_a_case(house: House) -> None:
 
 
 async def test_an_opened_case_is_nothing_to_us(house: House) -> None:
-    fact = CaseFact(case_id=str(uuid7()), life_event="food-licence", state="open")
+    fact = CaseFact(case_id=str(uuid7()), life_event="food-licence", lead=MARKET, state="open")
     opened = house.record(topics.CASE, fact.case_id, "cases.case.opened.v1", fact.wire_bytes(), sender="cases")
     assert await house.hear(house.closed_cases, opened) == []
     assert await house.rows("SELECT case_id FROM closed_case") == []
