@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from local_stack import guests
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.table import DEPLOYMENTS, INSTANCE, PLATFORM_AUDIENCE, Deployment, Process, Profile, processes
@@ -77,7 +78,7 @@ class Surroundings:
 def _special(around: Surroundings, deployment: Deployment) -> dict[str, str]:
     plain: dict[str, str] = {}
     if deployment.offices:
-        plain["OFFICES"] = ",".join(deployment.offices)
+        plain["OFFICES"] = ",".join(guests.offices_of(around.layout, deployment))
     for called in deployment.calls:
         plain[f"{called.upper().replace('-', '_')}_URLS"] = ",".join(around.urls(called))
     if deployment.system == "gateway":

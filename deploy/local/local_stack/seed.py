@@ -18,7 +18,7 @@ from contracts.ids import uuid7
 from kit.clock import system_clock
 from kit.jose import PrivateKey
 from kit.tokens import AssertionSigner
-from local_stack import plain_http
+from local_stack import guests, plain_http
 from local_stack.environment import Surroundings
 from local_stack.errors import StackError
 from local_stack.keys import Keyring, public_entry
@@ -63,7 +63,7 @@ class Bootstrap:
 
 def run(layout: Layout, keyring: Keyring, around: Surroundings, say: Callable[[str], None]) -> None:
     """Register and release everything, unless this content is there already. Raises StackError (`SEED_REFUSED`)."""
-    entries, personas = read_catalogue(CATALOGUE)
+    entries, personas = read_all(layout)
     records = {"offices": office_records(keyring), "systems": system_records(keyring)}
     digest = hashlib.sha256(json.dumps([records, entries, personas], sort_keys=True, default=str).encode()).hexdigest()
     if layout.seeded.exists() and layout.seeded.read_text() == digest:
@@ -86,6 +86,9 @@ def system_records(keyring: Keyring) -> list[dict[str, Any]]:
     for system in OFFICE_SYSTEMS:
         keys = [public_entry(keyring.key(system.system, "sig.jwk"), "sig", SINCE)]
         records.append(_system(system.system, system.operator, [system.operator], system.role, keys))
+    for guest in guests.of(keyring.layout):
+        keys = [_entry_of(guest.keys["sig"], "sig")]
+        records.append(_system(guest.system, guest.office, [guest.office], "office", keys))
     return records
 
 
@@ -93,7 +96,7 @@ def office_records(keyring: Keyring) -> list[dict[str, Any]]:
     """The record of every office with keys, and of the platform as a party."""
     keys: dict[str, list[dict[str, Any]]] = {}
     for deployment in DEPLOYMENTS.values():
-        for office in deployment.offices:
+        for office in guests.offices_of(keyring.layout, deployment):
             for use in ("answering", "issuing"):
                 key = keyring.key(deployment.system, f"{use}-{office}.jwk")
                 keys.setdefault(office, []).append(public_entry(key, use, SINCE))
@@ -101,8 +104,18 @@ def office_records(keyring: Keyring) -> list[dict[str, Any]]:
         if system.inbox:
             key = keyring.key(system.system, "inbox.jwk")
             keys.setdefault(system.operator, []).append(public_entry(key, "inbox", SINCE))
+    for guest in guests.of(keyring.layout):
+        keys[guest.office].append(_entry_of(guest.keys["inbox"], "inbox"))
     keys["platform"] = [public_entry(keyring.key("cases", "platform.jwk"), "answering", SINCE)]
     return [{"office": office, "keys": held} for office, held in keys.items()]
+
+
+def read_all(layout: Layout) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All entries and personas of this checkout, and the entries of the stack's guests after them."""
+    entries, personas = read_catalogue(CATALOGUE)
+    for guest in guests.of(layout):
+        entries += read_catalogue(guest.entries)[0]
+    return entries, personas
 
 
 def read_catalogue(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -127,7 +140,13 @@ def _service_record(keyring: Keyring, deployment: Deployment) -> dict[str, Any]:
         keys.append(public_entry(keyring.key(system, "token.jwk"), "token", SINCE))
     if system == "ledger":
         keys.append(public_entry(keyring.key(system, "enc.jwk"), "enc", SINCE))
-    return _system(system, deployment.operator, list(deployment.offices), deployment.role, keys)
+    offices = guests.offices_of(keyring.layout, deployment)
+    return _system(system, deployment.operator, offices, deployment.role, keys)
+
+
+def _entry_of(jwk: dict[str, str], use: str) -> dict[str, Any]:
+    """The public key that a guest brought, as an entry of a record."""
+    return {"kid": jwk.get("kid"), "use": use, "jwk": jwk, "from": SINCE}
 
 
 def _system(system: str, operator: str, offices: list[str], role: str, keys: list[dict[str, Any]]) -> dict[str, Any]:

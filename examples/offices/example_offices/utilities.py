@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Water, power and gas: three offices, one program. Each attests its own accounts and takes the new address.
+"""Water, power and gas: what their three programs share. Each attests its own accounts and takes the new address."""
 
-python -m example_offices.utilities water --gateway URL --secrets DIR --trust FILE --state DIR [--once]
-"""
-
-import sys
 from datetime import date
 
 from contracts.envelopes import Task
@@ -29,14 +25,7 @@ def book(which: str) -> Book:
 RULES = {"move-home/h9": moved}
 
 
-def main() -> None:
-    """Run the program of the office that the first word names."""
-    which = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    if which not in OFFICES:
-        sys.exit(f"which office? One of: {', '.join(OFFICES)}")
+def run(which: str) -> None:
+    """Run the program of one of the three."""
     purpose = f"Attest {which} accounts, and follow whoever moves."
     serve(which, purpose, books=[book(which)], rules=RULES, listener=listener)
-
-
-if __name__ == "__main__":
-    main()
