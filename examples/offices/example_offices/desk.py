@@ -167,7 +167,7 @@ class Desk:
             if order.provisional is not None and self._clerk is not None:
                 self._clerk.plan_inspection(task.task_id, task.step, order.provisional)
         if not task.issues:
-            await self._office.complete(task.task_id)
+            await self._office.complete(task.task_id, key=f"complete-{task.task_id}")
             self._say(f"task {task.task_id}: {task.service} completed")
         self._close(task, "approved")
 
@@ -175,18 +175,33 @@ class Desk:
         if task.deemed:
             # Silence has decided already; what it calls for can't be refused any more, only put right by hand.
             raise NotBelieved(no.code)
-        await self._office.refuse(task.task_id, code=no.code, reason=no.reason)
+        await self._office.refuse(task.task_id, code=no.code, reason=no.reason, key=f"refuse-{task.task_id}")
         self._say(f"task {task.task_id}: refused, {no.code}")
         self._close(task, "refused")
 
     async def _undo(self, task: Task) -> None:
         """Cancel what a withdrawn task led to: the right ends without fault."""
+        told = False
         for certificate_id in task.undo.certificate_ids if task.undo is not None else ():
-            await end(self._office, certificate_id, "cancel", purpose=task.service, reason="the applicant withdrew")
+            ended = await end(
+                self._office, certificate_id, "cancel", purpose=task.service, reason="the applicant withdrew"
+            )
+            told = told or ended
             self._say(f"task {task.task_id}: certificate {certificate_id} cancelled, the applicant withdrew")
+        if not told:
+            await self._nothing_left(task)
         if self._clerk is not None:
             self._clerk.call_off(task.task_id)
         self._close(task, "undone")
+
+    async def _nothing_left(self, task: Task) -> None:
+        """Say that nothing was left to take back, where no fact of ours says so."""
+        try:
+            await self._office.complete(task.task_id, key=f"undo-{task.task_id}")
+        except Problem as why:
+            if is_away(why):
+                raise
+            self._say(f"task {task.task_id}: is taken back already, {why.code}")
 
     # ------------------------------------------------------------------ what it rests on
     def _answers(self, task: Task) -> dict[str, Held] | None:
@@ -237,7 +252,7 @@ class Desk:
 
     async def _demand(self, task: Task, fact: str) -> None:
         try:
-            await self._office.demand(task.task_id, fact)
+            await self._office.demand(task.task_id, fact, key=f"demand-{task.task_id}-{fact}")
         except Problem as refused:
             if is_away(refused):
                 raise

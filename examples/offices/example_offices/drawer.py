@@ -7,7 +7,7 @@ the clear.
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS issued (
   task TEXT NOT NULL, place INTEGER NOT NULL, type TEXT NOT NULL, certificate TEXT NOT NULL,
   PRIMARY KEY (task, place));
 """
+KEPT = timedelta(days=180)
+"""How long an answer waits for its task."""
 Outcome = Literal["approved", "refused", "undone"]
 
 
@@ -46,6 +48,9 @@ class Drawer:
         self._db = sqlite3.connect(file, isolation_level=None)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES)
+        # Answers to tasks that were withdrawn before they came: nobody will ever take them out.
+        old = (clock() - KEPT).isoformat()
+        self._db.execute("DELETE FROM held WHERE kind = 'answer' AND came < ?", (old,))
 
     def close(self) -> None:
         """Close the file."""

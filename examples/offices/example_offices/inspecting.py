@@ -47,8 +47,10 @@ class Inspector:
             )
 
 
-async def end(office: Office, certificate_id: str, ending: Ending, *, purpose: str, reason: str) -> None:
-    """End a certificate for good; one that has ended stays as it is. The look at its version is a receipt."""
+async def end(office: Office, certificate_id: str, ending: Ending, *, purpose: str, reason: str) -> bool:
+    """End a certificate for good; gives False for one that has ended. The look at its version is a receipt."""
     held = await office.certificate(certificate_id, purpose=purpose)
-    if held.status not in ENDED:
-        await office.revoke(certificate_id, held.version, reason=reason, ending=ending)
+    if held.status in ENDED:
+        return False
+    await office.revoke(certificate_id, held.version, reason=reason, ending=ending)
+    return True

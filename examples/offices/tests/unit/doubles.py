@@ -144,13 +144,13 @@ class FakeOffice:
         self.changed.append((certificate_id, "amend", claims))
         self.held[certificate_id] = self.held[certificate_id].model_copy(update={"provisional": None})
 
-    async def refuse(self, task_id: str, *, code: str, reason: str) -> None:
+    async def refuse(self, task_id: str, *, code: str, reason: str, key: str) -> None:
         self.refused.append(code)
 
-    async def complete(self, task_id: str) -> None:
+    async def complete(self, task_id: str, *, key: str) -> None:
         self.completed.append(task_id)
 
-    async def demand(self, task_id: str, proves: str) -> None:
+    async def demand(self, task_id: str, proves: str, *, key: str) -> None:
         raise Problem("HELD_BY_OFFICE", 409)
 
 

@@ -18,7 +18,7 @@ from example_offices.drawer import Drawer
 from example_offices.rules import Evidence, Paper, Refused, all_answered
 from tongban import NoAnswer, NotBelieved, Problem
 
-from .doubles import DAY, FakeOffice, delivery, need, order, task, undone
+from .doubles import DAY, NOW, FakeOffice, delivery, need, order, task, undone
 
 STEP = "open-restaurant/r4"
 
@@ -191,7 +191,19 @@ async def test_a_withdrawal_cancels_what_the_task_led_to_once(room: Room) -> Non
     for keyseq in (2, 3):
         await room.give(desk, room.office.knows(undone(one, [certificate]), keyseq)[-1:])
     assert room.office.changed == [(certificate, "cancel", {})]
+    assert room.office.completed == [one.task_id]  # the second time nothing was left, and somebody must say so
     assert room.drawer.outcome(one.task_id) == "undone"
+
+
+def test_an_answer_that_nobody_takes_out_goes_after_half_a_year(tmp_path: Path) -> None:
+    file = tmp_path / "d.sqlite"
+    drawer = Drawer(file, lambda: NOW)
+    drawer.put(delivery("answer", "r"))
+    drawer.close()
+    for days, there in ((170, True), (190, False)):
+        drawer = Drawer(file, lambda later=days: NOW + timedelta(days=later))  # type: ignore[misc]
+        assert (drawer.get("answer", "r") is not None) is there
+        drawer.close()
 
 
 def promise() -> Task:

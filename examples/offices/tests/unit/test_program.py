@@ -2,6 +2,7 @@
 """A program outlives a platform that goes away, and ends on what won't pass."""
 
 import argparse
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -43,3 +44,52 @@ async def test_what_will_not_pass_ends_the_program(*, once: bool, why: Exception
 
     with pytest.raises(type(why)):
         await program.take_all(FakeOffice(), argparse.Namespace(once=once), take)  # type: ignore[arg-type]
+
+
+async def test_the_clerks_desk_is_looked_at_while_the_inbox_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "POLL_S", 0)
+    looks: list[int] = []
+
+    class Quiet(FakeOffice):
+        async def inbox(self, *, once: bool) -> AsyncIterator[str]:
+            await asyncio.Event().wait()
+            yield ""
+
+    async def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise Problem("FORBIDDEN", 403)
+
+    async def take(_name: str) -> None:
+        raise AssertionError("nothing came")
+
+    with pytest.raises(Problem, match="FORBIDDEN"):  # one loop that dies takes the program with it
+        await program.attend(Quiet(), argparse.Namespace(once=False), take, look)  # type: ignore[arg-type]
+    assert len(looks) == 3
+
+
+async def test_once_takes_what_is_there_and_looks_once() -> None:
+    done: list[str] = []
+
+    async def take(name: str) -> None:
+        done.append(name)
+
+    async def look() -> None:
+        done.append("look")
+
+    await program.attend(FakeOffice(), argparse.Namespace(once=True), take, look)  # type: ignore[arg-type]
+    assert done == ["a", "b", "c", "look"]
+
+
+async def test_a_look_outlives_a_platform_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "POLL_S", 0)
+    monkeypatch.setattr(program, "PAUSE_S", 0)
+    looks: list[int] = []
+
+    async def look() -> None:
+        looks.append(1)
+        raise NoAnswer if len(looks) < 3 else Problem("FORBIDDEN", 403)
+
+    with pytest.raises(Problem, match="FORBIDDEN"):
+        await program.look_again(argparse.Namespace(once=False), look)
+    assert len(looks) == 3
