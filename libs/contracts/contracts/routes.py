@@ -41,10 +41,14 @@ ROUTES: tuple[Route, ...] = (
     _route("POST", "/v1/persons/resolve", _ID, "system"),
     _route("POST", "/v1/persons/handles", _ID, "citizen"),
     _route("POST", "/v1/certificates", _CERT, "system"),
-    _route("GET", "/v1/certificates/{id}", _CERT, "system", context=True),
-    _route("POST", "/v1/certificates/{id}/suspensions", _CERT, "system"),
-    _route("POST", "/v1/certificates/{id}/reinstatements", _CERT, "system"),
-    _route("POST", "/v1/certificates/{id}/revocations", _CERT, "system"),
+    _route("GET", "/v1/certificates/{id}", _CERT, "system", context=True, query=frozenset({"asOf", "recordedAt"})),
+    *(
+        _route("POST", f"/v1/certificates/{{id}}/{operations}", _CERT, "system")
+        for operations in (
+            *("amendments", "renewals", "suspensions", "reinstatements", "revocations"),
+            *("transfers", "transfer-reversals", "others"),
+        )
+    ),
     _route("POST", "/v1/verifications", _CERT, "system"),
     _route("POST", "/v1/evidence-requests", _BUS, "system", context=True, receipt="exchange"),
     _route("GET", "/v1/evidence-requests/{id}", _BUS, "system"),
@@ -54,6 +58,8 @@ ROUTES: tuple[Route, ...] = (
     _route("POST", "/v1/plans", _CASES, "citizen"),
     _route("POST", "/v1/cases", _CASES, "citizen"),
     _route("GET", "/v1/cases/{id}", _CASES, "citizen", receipt="view", purpose="own-case"),
+    _route("POST", "/v1/cases/{id}/withdrawal", _CASES, "citizen", receipt="view", purpose="own-case"),
+    _route("POST", "/v1/cases/{id}/offers/{step}", _CASES, "citizen", receipt="view", purpose="own-case"),
     _route("POST", "/v1/tasks/{id}/completion", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/refusal", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/demands", _CASES, "system"),

@@ -4,17 +4,19 @@
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from certificates.api import router
+from certificates.api import routers
 from certificates.clients import AliasMinter, Identity
 from certificates.consumers import Asks
 from certificates.jobs import ExpiryJob, ShareJob
 from certificates.service import (
     AliasBook,
+    Amending,
     Answering,
     Changing,
     Credentials,
     Issuing,
     Keys,
+    Proving,
     Reading,
     Rulebook,
     Serials,
@@ -123,7 +125,9 @@ class UseCases:
         case_keys = registry.key_of(Role.CASES)
         self._settings, self._clock, self._db, self._keys = settings, clock, db, keys
         self._registry, self._rulebook = registry, rulebook
+        proving = Proving(rulebook=rulebook, keys=keys, case_keys=case_keys)
         self.changing = Changing(db=db, rulebook=rulebook, keys=keys)
+        self.amending = Amending(db=db, rulebook=rulebook, credentials=credentials, keys=keys, proving=proving)
         self.issuing = Issuing(
             db=db,
             writer=writer,
@@ -131,7 +135,7 @@ class UseCases:
             credentials=credentials,
             keys=keys,
             serials=Serials(db),
-            case_keys=case_keys,
+            proving=proving,
         )
         self.reading = Reading(db=db, alias_book=alias_book)
         self.verifying = Verifying(db=db, rulebook=rulebook, registry=registry, offices=settings.offices)
@@ -162,6 +166,8 @@ class UseCases:
             "offices": frozenset(self._settings.offices),
             "issuing": self.issuing,
             "changing": self.changing,
+            "amending": self.amending,
+            "now": self._clock,
             "reading": self.reading,
             "verifying": self.verifying,
         }
@@ -189,7 +195,7 @@ def build_api(settings: Settings, uses: UseCases, registry: Registry, trust: Tru
     """Make the API. Tokens must be meant for this very deployment: their `aud` is its system id."""
     authenticator = Authenticator(settings, registry, trust, clock, audience=settings.system)
     state = {**uses.state(), "authenticator": authenticator}
-    return create_api(settings, routers=[router, parked.router], service=PACKAGE, state=state)
+    return create_api(settings, routers=[*routers, parked.router], service=PACKAGE, state=state)
 
 
 def build(settings: Settings) -> App:

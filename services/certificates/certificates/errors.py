@@ -10,6 +10,8 @@ ServiceError
 ├── TypeUnknown            404  no such type in the catalogue
 ├── TransitionNotAllowed   409  the table of operations has a dot there
 ├── TaskAlreadyIssued      409  this task has its certificate
+├── KeyTaken               409  another certificate of the holder has this natural key
+├── VersionsUsedUp         409  a licence id counts 999 versions
 ├── VersionChanged         412  `If-Match` names another version
 ├── VersionMissing         428  `If-Match` is due
 ├── EvidenceChanged        503  what was to be released changed meanwhile: prepare again
@@ -24,6 +26,7 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "InvalidRequest",
+    "KeyTaken",
     "ListExpired",
     "NotFound",
     "NotInPowerList",
@@ -37,6 +40,7 @@ __all__ = [
     "Unavailable",
     "VersionChanged",
     "VersionMissing",
+    "VersionsUsedUp",
 ]
 
 
@@ -69,7 +73,10 @@ class NotServed(Forbidden):
 
 
 class TransitionNotAllowed(ServiceError):
-    """409: the operation isn't legal in this status (domain, table of operations). Nothing was changed."""
+    """409: the operation isn't legal in this status (domain, table of operations). Nothing was changed.
+
+    `reason`: what the certificate is (`IS_REVOKED`, ...), or the condition that doesn't hold (`GRACE_OVER`, ...).
+    """
 
     kind, code, title = Kind.CONFLICT, "TRANSITION_NOT_ALLOWED", "The operation is not allowed in this status"
 
@@ -84,6 +91,18 @@ class TaskAlreadyIssued(ServiceError):
     """409: a certificate was issued for this task, under another Idempotency-Key."""
 
     kind, code, title = Kind.CONFLICT, "TASK_ALREADY_ISSUED", "This task has its certificate"
+
+
+class KeyTaken(ServiceError):
+    """409: what was to become the natural key is another certificate's."""
+
+    kind, code, title = Kind.CONFLICT, "NATURAL_KEY_TAKEN", "Another certificate of the holder has this key"
+
+
+class VersionsUsedUp(ServiceError):
+    """409: the licence id has no version left after 999."""
+
+    kind, code, title = Kind.CONFLICT, "VERSIONS_USED_UP", "The certificate has no version left"
 
 
 class VersionMissing(ServiceError):

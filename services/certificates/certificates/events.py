@@ -36,8 +36,9 @@ def issued(certificate: Certificate) -> Event:
 
 
 def changed(change: Change) -> Event:
-    """The fact that a certificate's status changed."""
+    """The fact that a certificate's status or content changed; with case and task where a task asked for it."""
     after = change.after
+    ids = {"caseid": change.case_id, "taskid": change.task_id}
     fact = Fact(
         certificate_id=after.id,
         version=after.version,
@@ -46,8 +47,10 @@ def changed(change: Change) -> Event:
         type_code=after.type_code,
         status=after.status,
         provisional=after.provisional,
+        case_id=change.case_id,
+        task_id=change.task_id,
     )
-    return _fact(change.fact, fact, after.event_seq, {})
+    return _fact(change.fact, fact, after.event_seq, {name: value for name, value in ids.items() if value is not None})
 
 
 def _fact(kind: FactType, fact: Fact, event_seq: int, ids: dict[str, str]) -> Event:

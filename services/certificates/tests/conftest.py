@@ -98,7 +98,8 @@ ENTRIES: list[dict[str, Any]] = [
     _office(TAX),
     _type("title", f"{LAND}001", "either", "number", ["place:text", "use:code", "number:text"], ("api", "event")),
     _type("staff-health", f"{HEALTH}003", "person", "examinedOn", ["result:code", "examinedOn:date"]),
-    _type("food-licence", f"{MARKET}002", "either", "number", ["number:text", "place:text"], ("api", "event")),
+    _type("food-licence", f"{MARKET}002", "either", "number", ["number:text", "place:text"], ("api", "event"))
+    | {"graceDays": 30},
     _type("measure", f"{LAND}009", "organisation", "size", ["size:integer", "share:decimal"]),
     _type("old-title", f"{LAND}008", "either", "number", ["number:text"]) | {"to": "2026-01-01"},
     _power("PW-1", LAND, "land-register", "title"),
@@ -106,6 +107,7 @@ ENTRIES: list[dict[str, Any]] = [
     _power("PW-3", MARKET, "food-licence", "food-licence", "issue"),
     _power("PW-4", LAND, "land-register", "measure"),
     _power("PW-5", LAND, "land-register", "old-title"),
+    _power("PW-6", HEALTH, "food-licence", "food-licence", "issue"),
     _proof("P-0204", "food-licence", "title", LAND, step=STEP, legalBasis="request"),
     _proof("P-0205", "food-licence", "staff-health", HEALTH, step=STEP, legalBasis="law"),
     _grant("G-0204", MARKET, LAND, "title", ["place", "use"], mode="onRequest", purpose="premises-check",

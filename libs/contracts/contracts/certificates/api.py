@@ -45,11 +45,20 @@ class Provisional(Model):
     check_by: Day
 
 
+class TransferredFrom(Model):
+    """The certificate of another office that was transferred out (06)."""
+
+    office: OfficeCode
+    certificate_id: Id
+
+
 class Issue(Model):
     """`POST /v1/certificates`, `Idempotency-Key` due.
 
     It is `task-{taskId}` when a task asked for it, `task-{taskId}-{n}` for the task's n-th certificate, from 2.
+
     `ruling`: the reference of a review or court decision; due where an earlier one ended for cause (03, 04, 07).
+    `transferredFrom`: the operation is a transfer in, not a new one.
     """
 
     office: OfficeCode
@@ -60,7 +69,24 @@ class Issue(Model):
     valid_to: Day | None = None
     provisional: Provisional | None = None
     ruling: Text | None = None
+    transferred_from: TransferredFrom | None = None
     task: TaskRef | None = None
+
+
+class Amend(Model):
+    """`POST /v1/certificates/{id}/amendments | renewals`. `Idempotency-Key` and `If-Match: "{version}"` due.
+
+    What the next version says, in full: without `provisional` there is no mark any more. It takes effect at once.
+    `task`: where a task asked for it; then `holder` is the person's alias as the task has it.
+    """
+
+    claims: Claims
+    valid_from: Day
+    valid_to: Day | None = None
+    provisional: Provisional | None = None
+    reason: Text | None = None
+    task: TaskRef | None = None
+    holder: Jwe | None = None
 
 
 class Certificate(Model):
@@ -82,6 +108,10 @@ class Certificate(Model):
     credential: str
     """SD-JWT VC (RFC 9901), all disclosures: the office's own copy."""
     provisional: Provisional | None = None
+    ruling: Text | None = None
+    transferred_from: TransferredFrom | None = None
+    status_text: Text | None = None
+    """What status 99 means here."""
 
 
 class Issued(Model):
@@ -94,9 +124,10 @@ class Issued(Model):
 
 
 class ChangeStatus(Model):
-    """`POST /v1/certificates/{id}/suspensions | reinstatements | revocations`. `If-Match: "{version}"` due.
+    """`POST /v1/certificates/{id}/` and the operation; `If-Match: "{version}"` due.
 
-    `ending` only for revocations: cancel 04, rescind 03, revoke 07.
+    suspensions | reinstatements | revocations | transfers | transfer-reversals | others. `ending` only for revocations:
+    cancel 04, rescind 03, revoke 07. `reason` of an `other` is the text that status 99 stands for.
     """
 
     reason: Text

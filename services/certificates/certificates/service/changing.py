@@ -2,13 +2,14 @@
 """Changing a certificate's status: by its office, or by the clock."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from certificates import domain, events, store
-from certificates.domain import Change, Operation
+from certificates.domain import Change, Circumstances, Former, Operation
 from certificates.errors import NotFound
-from certificates.service.issuing import SHARE_CHANNEL, issued_answer, share_tasks
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Rulebook
+from certificates.service.telling import SHARE_CHANNEL, issued_answer, share_tasks
 from contracts.certificates.api import Issued
 from kit.db import Answer, Database, Idem, Transaction
 
@@ -16,7 +17,7 @@ EXPIRY_BATCH = 200
 
 
 class Changing:
-    """The use cases `change` (suspend, reinstate, cancel, rescind, revoke) and `expire`."""
+    """The use cases `change` (every operation that keeps the version) and `expire`."""
 
     def __init__(self, *, db: Database, rulebook: Rulebook, keys: Keys) -> None:
         self._db = db
@@ -41,11 +42,14 @@ class Changing:
         """
 
         async def work(tx: Transaction) -> tuple[int, Issued]:
-            standing = await store.certificates.lock(tx, office, certificate_id)
+            standing = await store.changes.lock(tx, office, certificate_id)
             if standing is None:
                 raise NotFound
             domain.check_version(standing, version)
-            change = domain.change(standing, operation, self._rulebook.today())
+            now = Circumstances(self._rulebook.today())
+            if operation is Operation.UNDO_TRANSFER:
+                now = replace(now, arrived=await store.changes.arrived(tx, Former(office, certificate_id)))
+            change = domain.change(standing, operation, now)
             await self._save(tx, [change], reason=reason, system=system)
             tx.answer_headers["etag"] = f'"{standing.version}"'
             return 201, issued_answer(change.after)
@@ -56,9 +60,9 @@ class Changing:
         """Let certificates lapse whose validity is over; gives how many, at most 200."""
         today = self._rulebook.today()
         async with self._db.transaction() as tx:
-            due = await store.certificates.lock_expired(tx, today, EXPIRY_BATCH)
+            due = await store.changes.lock_expired(tx, today, EXPIRY_BATCH)
             if due:
-                changes = [domain.change(standing, Operation.EXPIRE, today) for standing in due]
+                changes = [domain.change(standing, Operation.EXPIRE, Circumstances(today)) for standing in due]
                 await self._save(tx, changes, reason=None, system=None)
         return len(due)
 
@@ -67,8 +71,7 @@ class Changing:
     ) -> None:
         """Write statuses, operation rows, facts and what is to be shared."""
         book = self._rulebook.book()
-        at = self._rulebook.now()
-        await store.certificates.save_changes(tx, changes, reason=reason, system=system, at=at)
+        await store.changes.save(tx, changes, reason=reason, system=system, at=self._rulebook.now())
         tasks = [task for change in changes for task in share_tasks(self._keys, book, change.after, change.fact)]
         await store.sharing.add(tx, tasks)
         for change in changes:

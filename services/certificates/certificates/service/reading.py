@@ -2,6 +2,7 @@
 """An office reads its own certificate; the receipt is durable before the body leaves."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Literal
 
 from certificates import domain, store
@@ -11,7 +12,7 @@ from contracts.certificates import api as models
 from contracts.http import Exchange
 from contracts.roles import PLATFORM
 from kit import crash
-from kit.db import Database
+from kit.db import Database, Queries
 from kit.receipts import Asker, ReceiptBasis, ReceiptDraft, Subject
 
 
@@ -25,6 +26,14 @@ class Errand:
     step: str | None = None
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What is asked about: the version in force on a day, as it was known at a moment."""
+
+    day: date
+    recorded_at: datetime
+
+
 class Reading:
     """The use case `read`."""
 
@@ -32,13 +41,18 @@ class Reading:
         self._db = db
         self._alias_book = alias_book
 
-    async def read(self, asker: Asker, certificate_id: str, errand: Errand, exchange: Exchange) -> models.Certificate:
-        """Give one certificate of the asking office, all fields.
+    async def read(
+        self, asker: Asker, certificate_id: str, errand: Errand, exchange: Exchange, moment: Moment | None = None
+    ) -> models.Certificate:
+        """Give one certificate of the asking office, all fields: the latest version, or the one of a moment.
 
-        Raises NotFound (unknown and another office's alike), Unavailable while the receipt can't be made durable.
+        Raises NotFound (unknown, another office's, and not begun at the moment alike), Unavailable while the receipt
+        can't be made durable.
         """
         async with self._db.read() as reader:
             certificate = await store.certificates.read(reader, asker.office, certificate_id)
+            if certificate is not None and moment is not None:
+                certificate = await _as_of(reader, certificate, moment)
         if certificate is None:
             raise NotFound
         person = await self._person(certificate)
@@ -54,6 +68,12 @@ class Reading:
         name = (certificate.office, subject, PLATFORM, "answering")
         found = await self._alias_book.find([name])
         return Subject(f"{certificate.office}/{subject}", found.get(name))
+
+
+async def _as_of(reader: Queries, latest: domain.Certificate, moment: Moment) -> domain.Certificate | None:
+    versions = [*await store.versions.former(reader, latest), latest]
+    operations = await store.versions.operations(reader, latest.office, latest.id)
+    return domain.as_of(versions, operations, moment.day, moment.recorded_at)
 
 
 def _receipt(
@@ -97,7 +117,17 @@ def view(certificate: domain.Certificate) -> models.Certificate:
         issued_at=certificate.issued_at,
         credential=certificate.credential,
         provisional=_provisional(certificate),
+        ruling=certificate.ruling,
+        transferred_from=_former(certificate),
+        status_text=certificate.status_text if certificate.status == "99" else None,
     )
+
+
+def _former(certificate: domain.Certificate) -> models.TransferredFrom | None:
+    former = certificate.former
+    if former is None:
+        return None
+    return models.TransferredFrom(office=former.office, certificate_id=former.certificate_id)
 
 
 def _provisional(certificate: domain.Certificate) -> models.Provisional | None:

@@ -86,7 +86,7 @@ def compile_book(catalogue: Catalogue, day: date) -> Book:
 
 def _rule(entry: CertificateType) -> TypeRule:
     fields = tuple(FieldRule(field.name, field.type, field.max_length) for field in entry.fields)
-    return TypeRule(entry.id, entry.version, entry.type_code, entry.holder, entry.key, fields)
+    return TypeRule(entry.id, entry.version, entry.type_code, entry.holder, entry.key, fields, entry.grace_days)
 
 
 def _grant(grant: Grant) -> EventGrant:

@@ -233,8 +233,9 @@ class Sharing:
         return Sealed(task, receipt, grant=grant, event_id=event_id, envelope=envelope)
 
     def _presentation(self, task: ShareTask, certificate: Certificate, grant: EventGrant) -> Presentation | None:
-        """Content goes only while it is true: as of this fact, and still now."""
-        if task.status != "01" or not certificate.shows(self._rulebook.today()):
+        """Content goes only while it is true: as of this fact, and still now, of the version that still is."""
+        replaced = task.version != certificate.version
+        if replaced or task.status != "01" or not certificate.shows(self._rulebook.today()):
             return None
         return self._credentials.presented(certificate, grant.fields, audience=grant.consumer, purpose=grant.purpose)
 

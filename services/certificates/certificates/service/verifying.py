@@ -78,6 +78,9 @@ class Verifying:
             return _failed("STATUS_UNKNOWN", verdict="unknown")
         async with self._db.read() as reader:
             held = await store.certificates.read(reader, office, urn.removeprefix(CERTIFICATE_URN))
+            former = await store.versions.status_of_licence(reader, office, str(verified.claims.get("licenceId")))
+        if held is not None and former is not None:  # a copy of a version that was replaced
+            return _failed("STATUS_NOT_VALID").model_copy(update={"status": former})
         if held is None or held.licence_id != verified.claims.get("licenceId"):
             return _failed("STATUS_UNKNOWN", verdict="unknown")
         if not held.shows(self._rulebook.today()):

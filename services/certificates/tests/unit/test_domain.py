@@ -1,75 +1,48 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The rules: operations by the table, what may be issued, what may be shown."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from certificates import domain
-from certificates.domain import Certificate, FieldRule, Holder, Operation, Order, Standing, Status, TypeRule
+from certificates.domain import (
+    Certificate,
+    Circumstances,
+    FieldRule,
+    Holder,
+    Operation,
+    Order,
+    Provisional,
+    Standing,
+    TypeRule,
+)
 from certificates.errors import (
     ClaimsInvalid,
     ListExpired,
     NotInPowerList,
-    TransitionNotAllowed,
     TypeUnknown,
     VersionChanged,
 )
 
 TODAY = date(2026, 11, 24)
-BEFORE = (None, "01", "02", "03", "04", "05", "06", "07", "99")
-# The rows of the domain's table that are open to callers and the clock; a dot is a refusal. Columns as in BEFORE.
-TABLE = """
-new       01 .  .  .  .  .  .  .  .
-suspend   .  02 .  .  .  .  .  .  .
-expire    .  05 05 .  .  .  .  .  05
-cancel    .  04 04 .  .  04 .  .  04
-rescind   .  03 03 .  .  03 .  .  03
-revoke    .  07 07 .  .  .  .  .  07
-reinstate .  .  01 .  .  .  .  .  01
-"""
-CELLS = [
-    (Operation(row.split()[0]), before, after)
-    for row in TABLE.strip().splitlines()
-    for before, after in zip(BEFORE, row.split()[1:], strict=True)
-]
-
-
-def test_the_table_names_every_operation_and_every_status() -> None:
-    assert {operation for operation, _, _ in CELLS} == set(Operation)
-    assert set(BEFORE) == {None, *get_args(Status)}
-    assert set(domain.FACTS) == set(Operation)
-
-
-@pytest.mark.parametrize(("operation", "before", "after"), CELLS)
-def test_an_operation_does_what_the_table_says(operation: Operation, before: Any, after: str) -> None:
-    valid_to = date(2026, 11, 23) if operation is Operation.EXPIRE else None
-    if after == ".":
-        with pytest.raises(TransitionNotAllowed) as refused:
-            domain.transition(operation, before, valid_to=valid_to, today=TODAY)
-        assert (refused.value.status, refused.value.code) == (409, "TRANSITION_NOT_ALLOWED")
-    else:
-        assert domain.transition(operation, before, valid_to=valid_to, today=TODAY) == after
-
-
-@pytest.mark.parametrize("valid_to", [None, TODAY, date(2027, 1, 1)])
-def test_nothing_lapses_before_its_last_day_is_over(valid_to: date | None) -> None:
-    with pytest.raises(TransitionNotAllowed):
-        domain.transition(Operation.EXPIRE, "01", valid_to=valid_to, today=TODAY)
-
-
-def test_what_is_over_cannot_be_reinstated() -> None:
-    with pytest.raises(TransitionNotAllowed):
-        domain.transition(Operation.REINSTATE, "02", valid_to=date(2026, 11, 23), today=TODAY)
-    assert domain.transition(Operation.REINSTATE, "02", valid_to=TODAY, today=TODAY) == "01"
 
 
 def test_a_change_counts_one_fact_more_and_keeps_the_version() -> None:
     standing = Standing("id", "office", "title", "code", 1, 4, "01", None, "licence")
-    change = domain.change(standing, Operation.REVOKE, TODAY)
+    change = domain.change(standing, Operation.REVOKE, Circumstances(TODAY))
     assert (change.fact, change.before, change.after.status) == ("revoked", "01", "07")
     assert (change.after.event_seq, change.after.version) == (5, 1)
+
+
+def test_a_new_version_takes_the_place_of_the_old_one() -> None:
+    standing = Standing("id", "office", "title", "code", 1, 4, "02", None, "licence-1", provisional=True)
+    following = replace(standing, version=2, licence_id="licence-2", provisional=False)
+    change = domain.change(standing, Operation.AMEND, Circumstances(TODAY), successor=following, task_id="t")
+    assert (change.fact, change.before, change.left, change.task_id) == ("amended", "02", "05", "t")
+    assert change.after == replace(following, status="02", event_seq=5)
 
 
 def test_a_caller_who_means_another_version_is_told() -> None:
@@ -165,6 +138,37 @@ def test_a_validity_that_ends_before_it_starts_or_is_over_is_refused(valid_from:
     assert refused.value.errors[0].pointer == "/validTo"
 
 
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to", "renews", "pointer"),
+    [
+        (date(2026, 11, 25), None, False, "/validFrom"),
+        (TODAY, None, False, None),
+        (date(2020, 1, 1), None, True, None),
+        (TODAY, date(2026, 12, 31), True, "/validTo"),
+        (TODAY, date(2027, 1, 1), True, None),
+        (TODAY, date(2026, 12, 1), False, None),
+    ],
+)
+def test_a_next_version_takes_effect_at_once_and_a_renewal_lasts_longer(
+    valid_from: date, valid_to: date | None, renews: bool, pointer: str | None
+) -> None:
+    former = certificate(valid_to=date(2026, 12, 31))
+    wish = order(valid_from=valid_from, valid_to=valid_to)
+    if pointer is None:
+        domain.check_successor(wish, former, TODAY, renews=renews)
+        return
+    with pytest.raises(ClaimsInvalid) as refused:
+        domain.check_successor(wish, former, TODAY, renews=renews)
+    assert refused.value.errors[0].pointer == pointer
+
+
+def test_a_promise_is_checked_on_a_day_to_come() -> None:
+    domain.check_order(order(provisional=Provisional(("x",), TODAY)), RULE, TODAY)
+    with pytest.raises(ClaimsInvalid) as refused:
+        domain.check_order(order(provisional=Provisional(("x",), date(2026, 11, 23))), RULE, TODAY)
+    assert refused.value.errors[0].pointer == "/provisional/checkBy"
+
+
 def test_the_lists_decide_who_may_issue() -> None:
     assert domain.check_listed(RULE, known=True, powered=True) is RULE
     with pytest.raises(TypeUnknown):
@@ -185,8 +189,14 @@ def test_the_lists_decide_who_may_issue() -> None:
     ],
 )
 def test_content_is_shown_only_while_it_is_true(status: Any, valid_from: date, valid_to: Any, shown: bool) -> None:
-    certificate = Certificate(
-        "id", "o", "title", 1, "code", Holder("p"), "k", {}, 1, 1, status, "licence", valid_from, valid_to,
-        datetime(2026, 1, 1, tzinfo=UTC), "",
-    )  # fmt: skip
-    assert certificate.shows(TODAY) is shown
+    assert certificate(status=status, valid_from=valid_from, valid_to=valid_to).shows(TODAY) is shown
+
+
+def certificate(**more: Any) -> Certificate:
+    fields = {
+        "id": "id", "office": "o", "type": "title", "type_version": 1, "type_code": "code", "holder": Holder("p"),
+        "natural_key": "k", "claims": {}, "version": 1, "event_seq": 1, "status": "01", "licence_id": "licence",
+        "valid_from": date(2026, 1, 1), "valid_to": None, "issued_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "credential": "",
+    }  # fmt: skip
+    return Certificate(**{**fields, **more})

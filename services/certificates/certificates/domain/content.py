@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Rules of certificates: what may be issued, which operation is legal when, what may be shown. Pure; days are UTC."""
+"""What a certificate says, and what may be issued at all. Pure; days are UTC."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any, Final, Literal
 
-from certificates.errors import (
-    ClaimsInvalid,
-    FieldError,
-    ListExpired,
-    NotInPowerList,
-    TransitionNotAllowed,
-    TypeUnknown,
-    VersionChanged,
-)
-
-Status = Literal["01", "02", "03", "04", "05", "06", "07", "99"]
-FactType = Literal["issued", "amended", "suspended", "reinstated", "revoked", "expired"]
+from certificates.domain.operations import Status
+from certificates.errors import ClaimsInvalid, FieldError, ListExpired, NotInPowerList, TypeUnknown
 
 MAX_INTEGER: Final = 2**53 - 1  # RFC 7493: what every reader of JSON keeps exactly
 SERIALS_A_DAY: Final = 999_999
@@ -31,56 +20,6 @@ _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,9})?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-# ------------------------------------------------------------------------------------------------ operations
-class Operation(StrEnum):
-    """What an office, or the clock, does to the latest version. The ways to end it are operations of their own."""
-
-    NEW = "new"
-    SUSPEND = "suspend"
-    REINSTATE = "reinstate"
-    EXPIRE = "expire"
-    CANCEL = "cancel"
-    RESCIND = "rescind"
-    REVOKE = "revoke"
-
-
-TRANSITIONS: Final[Mapping[Operation, Mapping[Status | None, Status]]] = {
-    # 03, 04 and 07 lead to a new certificate with a ruling only, and no caller can hand one in yet.
-    Operation.NEW: {None: "01"},
-    Operation.SUSPEND: {"01": "02"},
-    Operation.EXPIRE: {"01": "05", "02": "05", "99": "05"},
-    Operation.CANCEL: {"01": "04", "02": "04", "05": "04", "99": "04"},
-    Operation.RESCIND: {"01": "03", "02": "03", "05": "03", "99": "03"},
-    Operation.REVOKE: {"01": "07", "02": "07", "99": "07"},
-    Operation.REINSTATE: {"02": "01", "99": "01"},
-}
-"""Operation -> status before -> status after; what isn't here is refused (domain, section 2.4)."""
-
-FACTS: Final[Mapping[Operation, FactType]] = {
-    Operation.NEW: "issued",
-    Operation.SUSPEND: "suspended",
-    Operation.REINSTATE: "reinstated",
-    Operation.EXPIRE: "expired",
-    Operation.CANCEL: "revoked",
-    Operation.RESCIND: "revoked",
-    Operation.REVOKE: "revoked",
-}
-"""Which fact an operation becomes on the bus."""
-
-
-def transition(operation: Operation, status: Status | None, *, valid_to: date | None, today: date) -> Status:
-    """Give the status after *operation*. status: before it, None when there is no certificate yet.
-
-    Expiring needs a passed `validTo`, reinstating one that is not passed. Raises TransitionNotAllowed.
-    """
-    after = TRANSITIONS[operation].get(status)
-    over = valid_to is not None and valid_to < today
-    if after is None or (operation is Operation.REINSTATE and over) or (operation is Operation.EXPIRE and not over):
-        raise TransitionNotAllowed(operation=operation.value, before=status)
-    return after
-
-
-# ------------------------------------------------------------------------------------------------ issuing
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Whose it is: `subject`, the office's own pseudonym of a person, or `organisation`, a USCC; exactly one."""
@@ -105,7 +44,10 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """A certificate type in force. key: the claim that, with office, type and holder, names one certificate."""
+    """A certificate type in force. key: the claim that, with office, type and holder, names one certificate.
+
+    grace_days: how long after its last day a certificate may still be renewed.
+    """
 
     name: str
     version: int
@@ -113,6 +55,7 @@ class TypeRule:
     holders: Literal["person", "organisation", "either"]
     key: str
     fields: tuple[FieldRule, ...]
+    grace_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +67,20 @@ class Provisional:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """The certificate of another office that one comes from by transfer."""
+
+    office: str
+    certificate_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """What an office wants issued. founds: a task makes the holder, a new organisation, by it."""
+    """What an office wants issued.
+
+    founds: a task makes the holder, a new organisation, by it. ruling: the review or court decision that allows a new
+    certificate after one that ended. former: whom it was transferred from.
+    """
 
     office: str
     type: str
@@ -137,13 +92,16 @@ class Order:
     case_id: str | None = None
     task_id: str | None = None
     founds: bool = False
+    ruling: str | None = None
+    former: Former | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate, its latest version. event_seq: how many facts it has.
+    """A certificate, its latest version unless told. event_seq: how many facts it has. issued_at: of this version.
 
     credential: the office's own copy; format: the format module that signed it, empty before that and when read.
+    status_text: what status 99 means. case_id, task_id: where a task asked for the first version.
     """
 
     id: str
@@ -166,6 +124,9 @@ class Certificate:
     task_id: str | None = None
     provisional: Provisional | None = None
     founds: bool = False
+    ruling: str | None = None
+    former: Former | None = None
+    status_text: str | None = None
     format: str = ""
 
     def shows(self, today: date) -> bool:
@@ -194,6 +155,19 @@ def check_order(order: Order, rule: TypeRule, today: date) -> str:
     if errors:
         raise ClaimsInvalid(errors)
     return str(order.claims.get(rule.key, ""))
+
+
+def check_successor(order: Order, former: Certificate, today: date, *, renews: bool) -> None:
+    """Check the next version of *former*: it takes effect at once, and a renewal lasts longer.
+
+    The former version lapses with it, so a later start would leave a gap. Raises ClaimsInvalid.
+    """
+    if order.valid_from > max(today, former.valid_from):
+        raise ClaimsInvalid([FieldError("/validFrom", "LATER_THAN_TODAY")])
+    if not renews or order.valid_to is None:
+        return
+    if former.valid_to is None or order.valid_to <= former.valid_to:
+        raise ClaimsInvalid([FieldError("/validTo", "NOT_LONGER")])
 
 
 def _holder_errors(holder: Holder, rule: TypeRule) -> list[FieldError]:
@@ -248,75 +222,3 @@ def _dates(order: Order, today: date) -> list[FieldError]:
     if order.valid_to < order.valid_from:
         return [*errors, FieldError("/validTo", "BEFORE_VALID_FROM")]
     return [*errors, FieldError("/validTo", "PAST")] if order.valid_to < today else errors
-
-
-# ------------------------------------------------------------------------------------------------ changing
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a certificate stands, read under its lock."""
-
-    id: str
-    office: str
-    type: str
-    type_code: str
-    version: int
-    event_seq: int
-    status: Status
-    valid_to: date | None
-    licence_id: str
-    provisional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One operation that happened: its fact, and where the certificate stands after it."""
-
-    operation: Operation
-    fact: FactType
-    before: Status
-    after: Standing
-
-
-def change(standing: Standing, operation: Operation, today: date) -> Change:
-    """Apply *operation* to a locked certificate. Raises TransitionNotAllowed."""
-    status = transition(operation, standing.status, valid_to=standing.valid_to, today=today)
-    after = replace(standing, status=status, event_seq=standing.event_seq + 1)
-    return Change(operation, FACTS[operation], standing.status, after)
-
-
-def check_version(standing: Standing, wanted: int) -> None:
-    """Demand that the caller means the latest version. Raises VersionChanged."""
-    if standing.version != wanted:
-        raise VersionChanged
-
-
-# ------------------------------------------------------------------------------------------------ sharing
-@dataclass(frozen=True, slots=True)
-class EventGrant:
-    """A grant of mode onEvent: facts of a type flow to the consumer without a case."""
-
-    id: str
-    consumer: str
-    provider: str
-    type: str
-    fields: tuple[str, ...]
-    purpose: str
-    basis: Literal["request", "law", "consent"]
-
-
-@dataclass(frozen=True, slots=True)
-class ShareTask:
-    """One fact that is to reach one grantee, or the directory (grant_id None).
-
-    stream: what order is kept by: the share id, or the certificate's id for the directory.
-    """
-
-    office: str
-    stream: str
-    grant_id: str | None
-    certificate_id: str
-    version: int
-    event_seq: int
-    fact: FactType
-    status: Status
-    id: int = 0

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Routes: parse, call one use case, return what it gives."""
+
+from certificates.api import changing, reading
+
+routers = [changing.router, reading.router]
+
+__all__ = ["routers"]
