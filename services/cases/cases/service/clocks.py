@@ -148,7 +148,9 @@ class Clocks:
         outages = await store.outages_since(tx, step.tasked_at or LONG_AGO, [step.office])
         if open_now(outages, step.office, now):
             return False
-        return not await store.task_is_unsent(tx, step.task_id or "", topics.envelope_topic(step.office))
+        task_id = step.task_id or ""
+        unsent = await store.task_is_unsent(tx, task_id, topics.envelope_topic(step.office))
+        return not unsent and not await store.fact_is_parked(tx, task_id)
 
     async def _answer_silence(self, tx: Transaction, case: Case, step: Step) -> None:
         real = self._parts.clock()

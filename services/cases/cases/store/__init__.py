@@ -4,6 +4,7 @@
 from cases.store.aliases import aliases_of, keep_aliases, keep_orders, orders_of
 from cases.store.clocks import (
     clock_ahead,
+    fact_is_parked,
     heartbeat,
     insert_outage,
     lock_clock_ahead,
@@ -69,6 +70,7 @@ __all__ = [
     "count_refused",
     "demands_refused",
     "end_certificate",
+    "fact_is_parked",
     "heartbeat",
     "input_of",
     "insert_case",

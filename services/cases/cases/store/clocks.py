@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cases.domain.clocks import Heartbeat, Outage
+from contracts import topics
 from kit.db import Queries
 
 
@@ -75,6 +76,16 @@ async def task_is_unsent(tx: Queries, task_id: str, topic: str) -> bool:
         """SELECT EXISTS (SELECT 1 FROM outbox_todo t JOIN outbox o ON o.id = t.id AND o.created_at = t.created_at
                           WHERE o.topic = $1 AND o.key = $2)""",
         topic,
+        task_id,
+    )
+    return found
+
+
+async def fact_is_parked(tx: Queries, task_id: str) -> bool:
+    """Say whether a certificate that a task led to is known here but could not take effect yet, or ever."""
+    found: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT 1 FROM parked WHERE topic = $1 AND position(convert_to($2, 'UTF8') IN payload) > 0)""",
+        topics.CERTIFICATE,
         task_id,
     )
     return found

@@ -152,6 +152,23 @@ async def test_a_task_that_has_not_left_this_house_counts_against_nobody(town: T
     assert (await town.step(task)).deemed
 
 
+async def test_an_office_whose_certificate_we_could_not_take_in_yet_was_not_silent(town: Town) -> None:
+    task, other = await town.task(), await town.task()
+    async with town.db.transaction() as tx:
+        await tx.execute(
+            """INSERT INTO parked
+                 (consumer, event_id, source, topic, key, key_id, keyseq, record, payload, state, reason)
+               VALUES
+                 ('cases.facts', $1::uuid, 's', 'certificates.certificate.v1', 'k', $1::uuid, 2, '', $2, 'gap', 'GAP')
+            """,
+            str(uuid7()),
+            f'{{"taskId":"{task}"}}'.encode(),
+        )
+    await town.live(DEADLINE)
+    assert await town.clocks.judge_silence() == 1
+    assert [(await town.step(one)).state for one in (task, other)] == ["tasked", "done"]
+
+
 async def test_the_clock_of_a_task_that_the_broker_refuses_begins_when_it_takes_it(town: Town) -> None:
     task = await town.task()
     await _put_in_outbox(town, task, dead=True)
