@@ -87,6 +87,14 @@ def cancelled_by(refused: Step, steps: Sequence[Step]) -> list[Step]:
     ]
 
 
+def settled(steps: Sequence[Step], moves: Sequence[Step], now: datetime) -> list[Step]:
+    """Give all steps as they stand after *moves*, with what can never start any more cancelled, and ends noted."""
+    moved = {m.step_id: m for m in moves}
+    after = [_ended(moved.get(s.step_id, s), now) for s in steps]
+    lost = {s.step_id: _ended(s, now) for s in unreachable(after)}
+    return [lost.get(s.step_id, s) for s in after]
+
+
 def dependents(step: Step, steps: Sequence[Step]) -> list[Step]:
     """Give all steps that wait for *step*, directly or not, whatever their state."""
     names, found = {step.step}, list[Step]()
@@ -147,6 +155,11 @@ def founded_by(step: Step, kind: str, subjects: Sequence[Subject]) -> Subject | 
 def accountable(case: Case, steps: Sequence[Step]) -> str:
     """Give the one office that answers for the case at this moment."""
     return case.lead or steps[0].office
+
+
+def _ended(step: Step, now: datetime) -> Step:
+    over = step.state in FINAL_STEPS and step.ended_at is None
+    return replace(step, ended_at=now) if over else step
 
 
 def _after(step: Step) -> list[str]:

@@ -17,13 +17,13 @@ async def write_moves(tx: Transaction, case: Case, moves: Sequence[Step], now: d
 
     The case is locked by the caller, who gives steps as they shall be. Gives the case as it stands then.
     """
-    before = {s.step_id: s for s in await store.steps_of_case(tx, case.case_id)}
-    steps = [_ended({**before, **{m.step_id: m for m in moves}}[step_id], now) for step_id in before]
-    lost = {s.step_id: _ended(s, now) for s in domain.unreachable(steps)}
-    steps = [lost.get(s.step_id, s) for s in steps]
-    for step in (s for s in steps if s != before[s.step_id]):
+    before = await store.steps_of_case(tx, case.case_id)
+    steps = domain.settled(before, moves, now)
+    for was, step in zip(before, steps, strict=True):
+        if step == was:
+            continue
         await store.store_step(tx, step)
-        if events.public_state(step) != events.public_state(before[step.step_id]):
+        if events.public_state(step) != events.public_state(was):
             case, event = events.step_fact(case, step)
             tx.emit(event)
     state = domain.case_state(steps)
@@ -48,8 +48,3 @@ async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None
             ready = replace(step, state="ready", task_id=str(uuid7()), task_exchange_id=str(uuid7()))
             await store.store_step(tx, ready)
             tx.notify(WORK_CHANNEL)
-
-
-def _ended(step: Step, now: datetime) -> Step:
-    over = step.state in domain.FINAL_STEPS
-    return replace(step, ended_at=now) if over and step.ended_at is None else step

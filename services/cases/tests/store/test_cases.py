@@ -166,7 +166,7 @@ async def test_the_task_goes_sealed_to_its_office_with_a_receipt(house: House) -
     _, task = await tasked(house)
     assert [issue.type for issue in task.issues] == ["food-licence"]
     key = house.keys.private(MARKET, "answering")
-    assert aliases.open_alias({key.kid: key}, MARKET, task.issues[0].holder)
+    assert aliases.open_alias({key.kid: key}, MARKET, task.issues[0].holder or "")
     sealed = [leaf for leaf in await house.receipts() if leaf["decision"] == "released"]
     assert [(leaf["side"], "envelopeDigest" in leaf) for leaf in sealed] == [("asker", True)]
 
