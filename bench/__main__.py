@@ -19,12 +19,12 @@ from typing import Any
 
 import uvloop
 
-from bench import crypto, delivery, evidence, issuing, machine, starting
+from bench import crypto, delivery, evidence, issuing, lists, machine, starting
 from bench.report import Report, Row
 from bench.world import BenchFailedError, World
 from local_stack.harness import Stack
 
-PARTS = ("crypto", "start", "memory", "delivery", "issue", "evidence")
+PARTS = ("crypto", "lists", "start", "memory", "delivery", "issue", "evidence")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def measure(report: Report, parts: Sequence[str], size: Size, folder: Path, *, t
     """Run *parts* in order; one stack serves them all."""
     if "crypto" in parts:
         report.add("Signatures, seals, gate: in one process", crypto.rows(size.rounds, size.crypto_s))
-    if set(parts) == {"crypto"}:
+    if "lists" in parts:
+        report.add("Lists: in one process", lists.rows(size.rounds, size.crypto_s))
+    if set(parts) <= {"crypto", "lists"}:
         return
     stack, rows = starting.start(folder / "stack", "start to ready, first time: new databases, keys and topics")
     try:
