@@ -2,7 +2,7 @@
 """Faults of a catalogue, and the index that the checks look things up in."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -135,27 +135,24 @@ def _without(period: Period, taken: Period) -> list[Period]:
     return [one for one in left if _before(one[0], one[1])]
 
 
-def find_cycle(after: dict[str, list[str]]) -> list[str] | None:
-    """Find a cycle of a graph (node -> nodes it waits for) and give its nodes, the first one again at the end.
+def find_cycle(after: Mapping[str, Sequence[str]]) -> list[str] | None:
+    """Find a shortest cycle of a graph (node -> nodes it waits for) and give its nodes, the first one again at the end.
 
-    Deterministic: the smallest node on any cycle found first starts it. None when there is none.
+    Of several the one whose names come first. None when there is none.
     """
-    done: set[str] = set()
-    for start in sorted(after):
-        cycle = _walk(after, start, [], done)
-        if cycle is not None:
-            return cycle
-    return None
+    cycles = [cycle for start in sorted(after) if (cycle := _way_back(after, start)) is not None]
+    return min(cycles, key=lambda cycle: (len(cycle), cycle), default=None)
 
 
-def _walk(after: dict[str, list[str]], node: str, path: list[str], done: set[str]) -> list[str] | None:
-    if node in path:
-        return [*path[path.index(node) :], node]
-    if node in done:
-        return None
-    for further in sorted(after.get(node, ())):
-        cycle = _walk(after, further, [*path, node], done)
-        if cycle is not None:
-            return cycle
-    done.add(node)
+def _way_back(after: Mapping[str, Sequence[str]], start: str) -> list[str] | None:
+    """Give the shortest way from *start* back to it."""
+    seen: set[str] = set()
+    ways = [[start]]
+    for way in ways:  # grows while it is walked: breadth first
+        for further in sorted(after.get(way[-1], ())):
+            if further == start:
+                return [*way, start]
+            if further not in seen:
+                seen.add(further)
+                ways.append([*way, further])
     return None
