@@ -8,7 +8,7 @@ import pytest
 
 from contracts import signing
 from kit import tokens
-from kit.http import HttpAnswer
+from kit.http import HttpAnswer, asgi_client
 from kit.jose import PrivateKey
 
 from .conftest import CASE, NOW, House
@@ -137,6 +137,18 @@ async def test_personal_data_without_a_purpose_is_refused_with_a_receipt(house: 
     assert (answer.status_code, answer.json()["code"]) == (403, "PURPOSE_MISSING")
     assert [(leaf["decision"], leaf["code"]) for leaf in await house.receipts()] == [("refused", "PURPOSE_MISSING")]
     assert house.behind.got == []
+
+
+async def test_public_figures_need_no_token_and_leave_no_receipt(house: House) -> None:
+    path = "/v1/public/refusals"
+    async with asgi_client(house.app) as client:
+        answer = await client.get(path, params={"office": "119999000000000941"})
+        wrong = await client.get(path, params={"person": "Zhang"})
+    assert (answer.status_code, wrong.status_code) == (200, 400)
+    [(name, _, target, headers, _)] = house.behind.got
+    assert (name, target) == ("exchange-bus", f"{path}?office=119999000000000941")
+    assert not {b"authorization", b"tongban-hop", b"tongban-exchange"} & headers.keys()
+    assert await house.receipts() == []
 
 
 async def test_a_receipt_repeats_no_purpose_that_no_list_knows(house: House) -> None:
