@@ -145,8 +145,23 @@ async def run(where: Target, event: str) -> int:
     numbers = {one["persona"]: one["number"] for one in personas}
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(watching(where.kafka, topics_of(demo.watched), watch))
+        desks = {name: await stack.enter_async_context(_office(where, name)) for name in demo.offices}
+        screen.know_keys(desks[demo.offices[0]].directory.receivers())
         await _register(demo, where, screen)
-        stage = await _stage(stack, demo, where, screen, watch, told, numbers)
+        stage = Stage(
+            target=where,
+            screen=screen,
+            watch=watch,
+            told=told,
+            numbers=numbers,
+            owner=await stack.enter_async_context(Citizen(where.url, OWNER)),
+            employee=await stack.enter_async_context(Citizen(where.url, EMPLOYEE)),
+            offices=desks,
+            programs={
+                name: await stack.enter_async_context(running(where, name, screen.program, *options))
+                for name, options in demo.programs.items()
+            },
+        )
         for number, (title, play) in enumerate(demo.points, 1):
             screen.point(number, title)
             await play(stage)
@@ -170,28 +185,6 @@ async def _register(demo: Demo, where: Target, screen: Screen) -> None:
             await program.ended()
 
     await asyncio.gather(*(once(name) for name in demo.registers))
-
-
-async def _stage(
-    stack: AsyncExitStack, demo: Demo, where: Target, screen: Screen, watch: Watch, told: Told, numbers: dict[str, str]
-) -> Stage:
-    desks = {name: await stack.enter_async_context(_office(where, name)) for name in demo.offices}
-    screen.know_keys(desks[demo.offices[0]].directory.receivers())
-    programs = {
-        name: await stack.enter_async_context(running(where, name, screen.program, *options))
-        for name, options in demo.programs.items()
-    }
-    return Stage(
-        target=where,
-        screen=screen,
-        watch=watch,
-        told=told,
-        numbers=numbers,
-        owner=await stack.enter_async_context(Citizen(where.url, OWNER)),
-        employee=await stack.enter_async_context(Citizen(where.url, EMPLOYEE)),
-        offices=desks,
-        programs=programs,
-    )
 
 
 def _office(where: Target, name: str) -> Office:

@@ -37,12 +37,8 @@ async def plan(stage: Stage) -> None:
             for need in step.needs
         )
         say(f"{step.step:<19} {offices}: {step.service}, {step.mode}; fetches {needs or 'nothing'}")
-    say(
-        f"{plan.offices} offices, chain {' > '.join(plan.longest_chain)}, within {plan.working_days} working days"
-    )
-    say(
-        f"{plan.visits} visit, {plan.documents_not_asked} papers not asked for; new input: {', '.join(plan.input)}"
-    )
+    say(f"{plan.offices} offices, chain {' > '.join(plan.longest_chain)}, within {plan.working_days} working days")
+    say(f"{plan.visits} visit, {plan.documents_not_asked} papers not asked for; new input: {', '.join(plan.input)}")
     if plan.missing:
         raise StackError("PLAN_INCOMPLETE", f"the plan misses {plan.missing}")
 
