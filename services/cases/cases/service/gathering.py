@@ -65,7 +65,7 @@ class Gathering:
             for state, need, _ in (hit for hit in ours if hit[2] == case_id):
                 end = EVIDENCE_ENDS[state.state]
                 code = (state.code or "HOLDER_FAILED") if end == "refused" else None
-                await _resolve(tx, need, end, state.request_id, code)
+                await _resolve(tx, need, end, code, state)
             await make_tasks(tx, case, await store.steps_of_case(tx, case_id))
 
     # ------------------------------------------------------------------------------------------- starting
@@ -202,7 +202,7 @@ class Gathering:
             case = await store.lock_case(tx, hit[1]) if hit else None
             if case is None:
                 return 0
-            await _resolve(tx, need, "refused", None, code)
+            await _resolve(tx, need, "refused", code)
             await make_tasks(tx, case, await store.steps_of_case(tx, case.case_id))
         return 1
 
@@ -239,9 +239,12 @@ async def _put_asks(tx: Transaction, asks: Sequence[Ask]) -> None:
             tx.receipt(ask.receipt)
 
 
-async def _resolve(tx: Transaction, need: Need, state: str, request_id: str | None, code: str | None) -> None:
+async def _resolve(
+    tx: Transaction, need: Need, end: str, code: str | None, request: EvidenceRequest | None = None
+) -> None:
     """Note how an ask ended; where nobody could answer and another way is left, that comes next."""
-    if state == "refused" and domain.tries_another(need, code):
-        state = "next"
-    if await store.resolve_need(tx, need.ask_id, state, request_id, code):
+    if end == "refused" and domain.tries_another(need, code):
+        end = "next"
+    request_id, holder = (request.request_id, request.holder) if request else (None, None)
+    if await store.resolve_need(tx, need.ask_id, end, code, request_id=request_id, holder=holder):
         tx.notify(WORK_CHANNEL)

@@ -98,13 +98,13 @@ class Writer:
         """Name whom a question is about; None where nobody can be asked, or identity knows no such person."""
         if isinstance(one, Unaskable):
             return None
-        person, provider = one.subject.person, one.grant.provider
+        person = one.subject.person
         if person is None:
             return AskSubject(organisation=one.subject.organisation)
-        if (person, provider, "answering") not in self._book:
+        if (person, one.grant.provider, "answering") not in self._book:
             return None
-        platform, holder = self.fresh(person, PLATFORM, "answering"), self.fresh(person, provider, "answering")
-        return AskSubject(person=PersonSubject(platform=platform, holders={provider: holder}))
+        holders = {office: self.fresh(person, office, "answering") for office in one.holders}
+        return AskSubject(person=PersonSubject(platform=self.fresh(person, PLATFORM, "answering"), holders=holders))
 
     def _proof(self, plan: Sequence[Planned], subjects: Sequence[AskSubject | None], orders: Sequence[Order]) -> str:
         claims = CaseProof(
@@ -193,16 +193,20 @@ class Writer:
         person = None
         if subject.person is not None:
             person = receipts.Subject(f"{self._step.office}/{one.subject.person}", subject.person.platform)
+        alone = len(one.holders) == 1  # else the directory says who is asked, and by which grant
         return ReceiptDraft(
             side="asker",
             exchange_id=exchange.exchange_id,
             decision="pending",
             purpose=one.grant.purpose,
             legal_basis=ReceiptBasis(
-                kind=one.proof.legal_basis, entry=one.proof.id, release=self._release, grant_id=one.grant.id
+                kind=one.proof.legal_basis,
+                entry=one.proof.id,
+                release=self._release,
+                grant_id=one.grant.id if alone else None,
             ),
             asker=Asker(office=self._step.office, system=self._parts.system),
-            provider=one.grant.provider,
+            provider=one.grant.provider if alone else None,
             service=self._step.service,
             type=one.type.id,
             fields=one.grant.fields,
@@ -225,6 +229,7 @@ def proof_issues(orders: Sequence[Order]) -> list[ProofIssue]:
 def _proof_need(one: Question, subject: AskSubject) -> ProofNeed:
     if subject.person is None:
         digest = aliases.digest(subject.organisation or "")
-        return ProofNeed(type=one.type.id, platform=digest, holders={one.grant.provider: digest})
+        listed = [source.office for source in one.proof.sources if source.type == one.type.id]
+        return ProofNeed(type=one.type.id, platform=digest, holders=dict.fromkeys(listed, digest))
     holders = {office: aliases.digest(alias) for office, alias in subject.person.holders.items()}
     return ProofNeed(type=one.type.id, platform=aliases.digest(subject.person.platform), holders=holders)

@@ -16,12 +16,16 @@ NOT_FOUNDED = "NOT_MATCHED"
 
 @dataclass(frozen=True)
 class Question:
-    """One ask that the lists allow: who is asked for what, on which entry and grant. left: the ways not tried yet."""
+    """One ask that the lists allow: what is asked, on which entry and grant. left: the ways not tried yet.
+
+    holders: the offices that it may go to, the grant's provider first.
+    """
 
     subject: Subject
     type: CertificateType
     grant: Grant
     proof: Proof
+    holders: tuple[str, ...]
     left: tuple[Alternative, ...] = ()
 
 
@@ -71,8 +75,20 @@ def choose(catalogue: Catalogue, step: Step, ways: Sequence[tuple[str, Subject]]
         kind = catalogue.type(name, on)
         if subject.known and kind is not None and held[name]:
             left = tuple(Alternative(kind, s.name, s.position) for kind, s in order[at + 1 :])
-            return Question(subject, kind, held[name][0].grant, held[name][0].proof, left)
+            first = held[name][0]
+            return Question(subject, kind, first.grant, first.proof, _holders(held[name]), left)
     return Unaskable(ways[0][1], ways[0][0], _silent(catalogue, step, ways, on))
+
+
+def _holders(held: Sequence[planner.Way]) -> tuple[str, ...]:
+    """Give all who may be asked for the very same thing: where several hold a type, the directory says which does."""
+    first = held[0]
+    return tuple(
+        way.grant.provider
+        for way in held
+        if (way.proof.id, way.grant.purpose) == (first.proof.id, first.grant.purpose)
+        and set(first.grant.fields) <= set(way.grant.fields)
+    )
 
 
 def _silent(catalogue: Catalogue, step: Step, ways: Sequence[tuple[str, Subject]], on: date) -> str:
@@ -104,7 +120,7 @@ def alias_uses(
     for question in questions:
         if isinstance(question, Question) and question.subject.person is not None:
             held = uses.setdefault(question.subject.person, set())
-            held |= {(question.grant.provider, "answering"), (PLATFORM, "answering")}
+            held |= {(party, "answering") for party in (*question.holders, PLATFORM)}
     for person in holders:
         uses.setdefault(person, set()).add((step.office, "answering"))
     return {person: frozenset(pairs) for person, pairs in uses.items()}

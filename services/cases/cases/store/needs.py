@@ -88,15 +88,19 @@ async def mark_asked(tx: Queries, ask_id: str, request_id: str) -> None:
     )
 
 
-async def resolve_need(tx: Queries, ask_id: str, state: str, request_id: str | None, code: str | None) -> int:
-    """Note an ask's end; gives 0 if it was resolved before."""
+async def resolve_need(
+    tx: Queries, ask_id: str, state: str, code: str | None, *, request_id: str | None = None, holder: str | None = None
+) -> int:
+    """Note an ask's end; gives 0 if it was resolved before. holder: who was asked, once that is known."""
     return await tx.execute(
-        """UPDATE need SET state = $2, request_id = coalesce($3, request_id), code = $4, body = NULL
+        """UPDATE need SET state = $2, code = $3, request_id = coalesce($4, request_id),
+             holder = coalesce($5, holder), body = NULL
            WHERE ask_id = $1 AND state IN ('unsent', 'asked')""",
         ask_id,
         state,
-        request_id,
         code,
+        request_id,
+        holder,
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A small country for one life event: all the lists that let its steps ask, decide and issue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.catalogue import Catalogue
@@ -25,15 +25,15 @@ NAMES = {
 
 
 def lists_for(
-    event: Mapping[str, Any], attests: Mapping[str, str], silence: Mapping[str, Mapping[str, Any]]
+    event: Mapping[str, Any], attests: Mapping[str, Sequence[str]], silence: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Give the life event with its lists.
 
-    attests: type -> office that holds it. silence: step -> what its responsibility entry says besides the usual.
+    attests: type -> offices that hold it. silence: step -> what its responsibility entry says besides the usual.
     """
     entries: list[dict[str, Any]] = [dict(event), *_offices(), *_types(attests)]
     services = {t: s["service"] for s in event["steps"] for t in (i["type"] for i in s.get("issues", []))}
-    for number, (kind, office) in enumerate(attests.items()):
+    for number, (kind, office) in enumerate((kind, office) for kind, held in attests.items() for office in held):
         service = services.get(kind, "register")
         power = {"office": office, "service": service, "action": "issue", "type": kind}
         entries.append({"kind": "power", "id": f"PI-{number}", **power, **DATED, **LAW})
@@ -56,8 +56,8 @@ def _offices() -> Iterator[dict[str, Any]]:
         yield {"kind": "office", "id": code, "name": words, "level": "city", "deployment": "certificates-1", **DATED}
 
 
-def _types(attests: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    for number, (kind, office) in enumerate(attests.items(), 1):
+def _types(attests: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Any]]:
+    for number, (kind, (office, *_)) in enumerate(attests.items(), 1):
         fields = [
             {"name": "holder", "type": "holderRef", "sensitivity": "personal"},
             {"name": "number", "type": "text", "sensitivity": "internal"},
@@ -70,7 +70,7 @@ def _types(attests: Mapping[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def _of_step(
-    name: str, step: Mapping[str, Any], office: str, attests: Mapping[str, str], silence: Mapping[str, Any]
+    name: str, step: Mapping[str, Any], office: str, attests: Mapping[str, Sequence[str]], silence: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     tag = f"{name.replace('/', '-')}-{office[-4:]}"
     yield {
@@ -85,16 +85,17 @@ def _of_step(
 
 
 def _exchange(
-    tag: str, name: str, step: Mapping[str, Any], office: str, kind: str, holder: str
+    tag: str, name: str, step: Mapping[str, Any], office: str, kind: str, holders: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    sources = [{"office": holder, "type": kind}]
+    sources = [{"office": holder, "type": kind} for holder in holders]
     asked = {"service": step["service"], "askedBy": office, "step": name}
     yield {
-        "kind": "proof", "id": f"P-{tag}"[:64], **asked, "proves": kind, "route": "register", "sources": sources,
+        "kind": "proof", "id": f"P-{tag}", **asked, "proves": kind, "route": "register", "sources": sources,
         "legalBasis": "law", **DATED, **LAW,
     }  # fmt: skip
-    flow = {"consumer": office, "provider": holder, "type": kind, "fields": ["holder", "number"], "purpose": "check"}
-    demand = {"service": step["service"], "steps": [name]}
-    yield {"kind": "demand", "id": f"D-{tag}"[:64], **flow, **demand, **DATED, **LAW}
-    grant = {"demand": f"D-{tag}"[:64], "mode": "onRequest", "basis": "law", "steps": [name]}
-    yield {"kind": "grant", "id": f"G-{tag}"[:64], **flow, **grant, **DATED, **LAW}
+    for holder in holders:
+        flow = {"consumer": office, "provider": holder, "type": kind, "fields": ["holder", "number"]}
+        demand, way = f"D-{tag}-{holder[-4:]}", {"purpose": "check", "steps": [name]}
+        yield {"kind": "demand", "id": demand, **flow, **way, "service": step["service"], **DATED, **LAW}
+        grant = {"demand": demand, "mode": "onRequest", "basis": "law"}
+        yield {"kind": "grant", "id": f"G-{tag}-{holder[-4:]}", **flow, **way, **grant, **DATED, **LAW}

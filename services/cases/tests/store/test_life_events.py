@@ -14,7 +14,7 @@ from kit.db import Idem
 from kit.errors import Kind, UpstreamError
 
 from .conftest import COOK, NOW, OWNER, House
-from .shop import DESK, FIRE, HEALTH, HRSS, MARKET, NOODLES, PLAN, SHOP, SIGNS, TAX, Story
+from .shop import DESK, FIRE, HEALTH, HRSS, MARKET, NOODLES, PLAN, POLICE, SHOP, SIGNS, TAX, Story
 
 
 @pytest.fixture
@@ -105,6 +105,18 @@ async def test_a_holder_that_is_away_is_no_reason_to_ask_another(story: Story) -
     await story.open()
     await story.run()
     assert "lease" not in {n.type for n in (await story.task(MARKET, "r1")).needs}
+
+
+async def test_where_several_offices_hold_a_type_the_ask_may_go_to_each(story: Story) -> None:
+    story.publish(SHOP, citizen=[POLICE, HEALTH])
+    await story.open()
+    await story.run()
+    asks = {a.type: a for a in (AskEvidence.model_validate_json(b) for b, _ in story.house.bus.asks.values())}
+    person = asks["citizen"].subject.person
+    assert person is not None
+    assert person.holders.keys() == {POLICE, HEALTH}
+    [need] = [n for n in story.proof(asks["citizen"].case_proof).needs if n.type == "citizen"]
+    assert need.holders == {office: aliases.digest(alias) for office, alias in person.holders.items()}
 
 
 async def test_each_office_of_a_step_is_told_only_what_it_may_issue_and_see(story: Story) -> None:
