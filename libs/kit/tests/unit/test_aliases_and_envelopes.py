@@ -250,7 +250,7 @@ class TestEnvelopes:
             assert b"Dragons" not in jose.b64u_decode(part)
 
     def test_an_envelope_that_is_too_large_is_never_made(self) -> None:
-        huge = TASK.model_copy(update={"input": {"plan": "x" * 300_000}})
+        huge = TASK.model_copy(update={"input": {"plan": "x" * 500_000}})
         with pytest.raises(ValueError, match="at most"):
             seal("task", huge, "cases")
         with pytest.raises(ValueError, match="kind"):
