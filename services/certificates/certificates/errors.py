@@ -10,6 +10,7 @@ ServiceError
 ├── TypeUnknown            404  no such type in the catalogue
 ├── TransitionNotAllowed   409  the table of operations has a dot there
 ├── TaskAlreadyIssued      409  this task has its certificate
+├── HolderUnclear          409  the holder has several certificates of the type
 ├── KeyTaken               409  another certificate of the holder has this natural key
 ├── VersionsUsedUp         409  a licence id counts 999 versions
 ├── VersionChanged         412  `If-Match` names another version
@@ -25,6 +26,7 @@ __all__ = [
     "EvidenceChanged",
     "FieldError",
     "Forbidden",
+    "HolderUnclear",
     "InvalidRequest",
     "KeyTaken",
     "ListExpired",
@@ -91,6 +93,12 @@ class TaskAlreadyIssued(ServiceError):
     """409: a certificate was issued for this task, under another Idempotency-Key."""
 
     kind, code, title = Kind.CONFLICT, "TASK_ALREADY_ISSUED", "This task has its certificate"
+
+
+class HolderUnclear(ServiceError):
+    """409: the holder has several certificates of the type: say which, by its id."""
+
+    kind, code, title = Kind.CONFLICT, "SEVERAL_CERTIFICATES", "The holder has several certificates of the type"
 
 
 class KeyTaken(ServiceError):

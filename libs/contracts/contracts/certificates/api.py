@@ -89,6 +89,23 @@ class Amend(Model):
     holder: Jwe | None = None
 
 
+class AmendHeld(Model):
+    """`POST /v1/certificates/amendments`: a change of content of the one certificate of this type that the holder has.
+
+    For an office that knows whom it is about and not which certificate, as a task says it. `changes`: the fields that
+    get another value; the others stay, and so do validity and promise where nothing is said.
+    """
+
+    office: OfficeCode
+    type: Code
+    holder: Holder
+    changes: Claims
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    reason: Text | None = None
+    task: TaskRef | None = None
+
+
 class Certificate(Model):
     """A certificate version as its own office reads it."""
 

@@ -11,7 +11,7 @@ from certificates.api.callers import Offices, System, idem, office_of, version_o
 from certificates.domain import Operation
 from certificates.errors import FieldError, InvalidRequest, NotServed
 from certificates.service import Amending, Changing, Issuing, Meant
-from contracts.certificates.api import Amend, ChangeStatus, Issue, TaskRef
+from contracts.certificates.api import Amend, AmendHeld, ChangeStatus, Issue, TaskRef
 from kit.api import ClientKey, StrictRouter, answered, check_context, from_state
 from kit.telemetry import note
 
@@ -145,6 +145,22 @@ async def renew(
 ) -> Response:
     """Renew it: a new version that lasts longer; after its last day within the type's grace."""
     return await _amend(amending, request, by, key, offices, certificate_id, Operation.RENEW, body)
+
+
+@router.post("/certificates/amendments", status_code=201)
+async def amend_held(
+    body: AmendHeld,
+    request: Request,
+    by: System,
+    key: ClientKey,
+    offices: Offices,
+    amending: Annotated[Amending, Depends(from_state("amending"))],
+) -> Response:
+    """Change the content of the one certificate of a type that a holder has."""
+    if body.office != office_of(by, offices):
+        raise NotServed
+    _note_task(request, body.task)
+    return answered(await amending.amend_held(await idem(request, by, key), body, by.system or ""))
 
 
 async def _amend(

@@ -1,30 +1,36 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The next version of a certificate: a change of content, or a renewal."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from certificates import domain, events, store
 from certificates.domain import Certificate, Change, Circumstances, Operation, Order, Standing
 from certificates.errors import (
     ClaimsInvalid,
     FieldError,
+    HolderUnclear,
     KeyTaken,
     NotFound,
     TaskAlreadyIssued,
+    TaskNotProven,
     VersionChanged,
     VersionsUsedUp,
 )
 from certificates.service.credentials import Credentials
-from certificates.service.issuing import promised
 from certificates.service.keys import Keys
+from certificates.service.promises import promised, shown_promise
 from certificates.service.proving import Proving
 from certificates.service.rulebook import Rulebook
 from certificates.service.telling import SHARE_CHANNEL, issued_answer, share_tasks
-from contracts.certificates.api import Amend, Issued
+from contracts.certificates.api import Amend, AmendHeld, Issued
 from contracts.identifiers import IdentifierInvalid, parse_licence_id
 from kit.db import Answer, Database, Idem, Transaction, TwinCommitted, UniqueViolation
 from kit.errors import ServiceError
+
+TRIES: Final = 5
+"""How often a change that names no version goes on top of another one that came between."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Draft:
 
 
 class Amending:
-    """The use case `amend`, for both operations that make a version."""
+    """The use cases `amend`, for both operations that make a version, and `amend_held`."""
 
     def __init__(
         self, *, db: Database, rulebook: Rulebook, credentials: Credentials, keys: Keys, proving: Proving
@@ -59,17 +65,50 @@ class Amending:
         self._proving = proving
 
     async def amend(self, idem: Idem, meant: Meant, body: Amend) -> Answer:
-        """Make the next version; gives `Issued` with 201, or what the same key got before.
+        """Make the next version of one certificate; gives `Issued` with 201, or what the same key got before.
 
         Raises NotFound (unknown and another office's alike), VersionChanged, TransitionNotAllowed, ClaimsInvalid,
         TypeUnknown, ListExpired, NotInPowerList, TaskNotProven, TaskAlreadyIssued, KeyTaken, VersionsUsedUp,
         Unavailable, StillRunning, KeyReused.
         """
+
+        async def work() -> Answer:
+            async with self._db.read() as reader:
+                held = await store.certificates.read(reader, meant.office, meant.certificate_id)
+            if held is None:
+                raise NotFound
+            if held.version != meant.version:
+                raise VersionChanged
+            return await self._next(idem, meant, held, body)
+
+        return await self._once(idem, work)
+
+    async def amend_held(self, idem: Idem, body: AmendHeld, system: str) -> Answer:
+        """Change the one certificate of a type that a holder has, valid or suspended; else as `amend`.
+
+        Raises besides NotFound where there is none, HolderUnclear where there are several.
+        """
+        holder = self._proving.holder(body.office, body.holder)
+
+        async def work() -> Answer:
+            for _try in range(TRIES):
+                async with self._db.read() as reader:
+                    found = await store.certificates.find_live(reader, body.office, body.type, holder)
+                if len(found) != 1:
+                    raise HolderUnclear if found else NotFound
+                [held] = found
+                meant = Meant(body.office, held.id, Operation.AMEND, held.version, system)
+                try:
+                    return await self._next(idem, meant, held, _whole(held, body))
+                except VersionChanged:
+                    continue  # the caller named fields and no version: they go on top of whatever came between
+            raise VersionChanged
+
+        return await self._once(idem, work)
+
+    async def _once(self, idem: Idem, work: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            # 1. Check and sign, outside any transaction.
-            draft = await self._draft(meant, body)
-            # 2. One commit: the old version put aside, the new one, its fact, a row for each grant and the directory.
-            return await self._db.once(idem, lambda tx: self._save(tx, meant, body, draft))
+            return await work()
         except (ServiceError, TwinCommitted):
             # After our own first effect the version is another one: the first answer stands.
             answer = await self._db.stored(idem)
@@ -77,14 +116,15 @@ class Amending:
                 raise
             return answer
 
-    async def _draft(self, meant: Meant, body: Amend) -> Draft:
-        async with self._db.read() as reader:
-            held = await store.certificates.read(reader, meant.office, meant.certificate_id)
-        if held is None:
-            raise NotFound
-        if held.version != meant.version:
-            raise VersionChanged
+    async def _next(self, idem: Idem, meant: Meant, held: Certificate, body: Amend) -> Answer:
+        # 1. Check and sign, outside any transaction.
+        draft = self._draft(meant, held, body)
+        # 2. One commit: the old version put aside, the new one, its fact, a row for each grant and for the directory.
+        return await self._db.once(idem, lambda tx: self._save(tx, meant, body, draft))
+
+    def _draft(self, meant: Meant, held: Certificate, body: Amend) -> Draft:
         self._check_task(held, body)
+        promise = promised(body.provisional)
         book = self._rulebook.book()
         rule = domain.check_listed(
             book.types.get(held.type),
@@ -98,7 +138,7 @@ class Amending:
             body.claims,
             body.valid_from,
             body.valid_to,
-            promised(body.provisional),
+            None if promise == held.provisional else promise,  # a promise that stays may be due already
         )
         natural_key = domain.check_order(order, rule, book.day)
         domain.check_successor(order, held, book.day, renews=meant.operation is Operation.RENEW)
@@ -112,7 +152,7 @@ class Amending:
             valid_from=order.valid_from,
             valid_to=order.valid_to,
             issued_at=self._rulebook.now(),
-            provisional=order.provisional,
+            provisional=promise,
         )
         return Draft(self._credentials.signed(following), rule.grace_days)
 
@@ -124,7 +164,11 @@ class Amending:
             held.holder.subject
         ):
             raise ClaimsInvalid([FieldError("/holder", "ANOTHER_HOLDER")])
-        self._proving.check(body.task, held.office, held.type, alias=body.holder, organisation=held.holder.organisation)
+        founds = self._proving.check(
+            body.task, held.office, held.type, alias=body.holder, organisation=held.holder.organisation
+        )
+        if founds:  # a task that makes a new organisation changes nothing of one that is there
+            raise TaskNotProven
 
     async def _save(self, tx: Transaction, meant: Meant, body: Amend, draft: Draft) -> tuple[int, Issued]:
         standing = await store.changes.lock(tx, meant.office, meant.certificate_id)
@@ -165,6 +209,19 @@ class Amending:
             case_id=None if body.task is None else body.task.case_id,
             task_id=None if body.task is None else body.task.task_id,
         )
+
+
+def _whole(held: Certificate, body: AmendHeld) -> Amend:
+    """Say in full what the next version says."""
+    return Amend(
+        claims={**held.claims, **body.changes},
+        valid_from=body.valid_from or held.valid_from,
+        valid_to=body.valid_to or held.valid_to,
+        provisional=shown_promise(held),
+        reason=body.reason,
+        task=body.task,
+        holder=body.holder.alias,
+    )
 
 
 def _amended(licence_id: str) -> str:

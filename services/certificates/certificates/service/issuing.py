@@ -5,18 +5,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from certificates import domain
-from certificates.domain import Certificate, Circumstances, Former, Holder, Order, Provisional, TypeRule
-from certificates.errors import ClaimsInvalid, FieldError
+from certificates.domain import Certificate, Circumstances, Former, Order, TypeRule
 from certificates.service.credentials import Credentials
 from certificates.service.keys import Keys
+from certificates.service.promises import promised
 from certificates.service.proving import Proving
 from certificates.service.rulebook import Book, Rulebook
 from certificates.service.serials import Serials
 from certificates.service.telling import share_tasks
 from certificates.service.writing import ToIssue, operation_of
-from contracts.certificates import api as models
 from contracts.certificates.api import Issue
-from contracts.identifiers import is_uscc, mint_licence_id, mint_serial
+from contracts.identifiers import mint_licence_id, mint_serial
 from contracts.ids import uuid7
 from kit.db import Answer, Database, Idem, TwinCommitted
 from kit.errors import ServiceError
@@ -90,7 +89,7 @@ class Issuing:
         order = Order(
             body.office,
             body.type,
-            self._holder(body),
+            self._proving.holder(body.office, body.holder),
             body.claims,
             body.valid_from,
             body.valid_to,
@@ -103,17 +102,6 @@ class Issuing:
             return order
         founds = self._proving.check(task, body.office, body.type, alias=holder.alias, organisation=holder.organisation)
         return replace(order, case_id=task.case_id, task_id=task.task_id, founds=founds)
-
-    def _holder(self, body: Issue) -> Holder:
-        """Read the holder; an alias is opened to the office's own pseudonym."""
-        given = body.holder
-        if sum(value is not None for value in (given.subject, given.alias, given.organisation)) != 1:
-            raise ClaimsInvalid([FieldError("/holder", "EXACTLY_ONE", "Name one holder in one way.")])
-        if given.organisation is not None and not is_uscc(given.organisation):
-            raise ClaimsInvalid([FieldError("/holder/organisation", "CHECK_FAILED")])
-        if given.alias is None:
-            return Holder(given.subject, given.organisation)
-        return Holder(self._proving.subject(body.office, given.alias, "/holder/alias"))
 
     async def _draft(self, order: Order, rule: TypeRule, natural_key: str, book: Book) -> Certificate:
         number = await self._serials.take(order.office, order.type, book.day)
@@ -144,8 +132,3 @@ class Issuing:
             ruling=order.ruling,
             former=order.former,
         )
-
-
-def promised(given: models.Provisional | None) -> Provisional | None:
-    """Read what a certificate is given on."""
-    return None if given is None else Provisional(tuple(given.conditions), given.check_by)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What a task lets an office do, by the case proof that came with it."""
 
+from certificates.domain import Holder
 from certificates.errors import ClaimsInvalid, FieldError, TaskNotProven
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Rulebook
+from contracts.certificates import api as models
 from contracts.certificates.api import TaskRef
+from contracts.identifiers import is_uscc
 from kit import aliases, gate
 from kit.aliases import AliasRefused
 from kit.tokens import KeyOf
@@ -38,6 +41,16 @@ class Proving:
         if organisation is not None and alias is None and None in of_type:
             return True
         raise TaskNotProven
+
+    def holder(self, office: str, given: models.Holder) -> Holder:
+        """Read a holder, named in one way; an alias is opened. Raises ClaimsInvalid."""
+        if sum(value is not None for value in (given.subject, given.alias, given.organisation)) != 1:
+            raise ClaimsInvalid([FieldError("/holder", "EXACTLY_ONE", "Name one holder in one way.")])
+        if given.organisation is not None and not is_uscc(given.organisation):
+            raise ClaimsInvalid([FieldError("/holder/organisation", "CHECK_FAILED")])
+        if given.alias is None:
+            return Holder(given.subject, given.organisation)
+        return Holder(self.subject(office, given.alias, "/holder/alias"))
 
     def subject(self, office: str, alias: str, pointer: str) -> str:
         """Open an alias to the office's own pseudonym. Raises ClaimsInvalid at *pointer*."""

@@ -8,6 +8,7 @@ from typing import Literal
 from certificates import domain, store
 from certificates.errors import NotFound
 from certificates.service.alias_book import AliasBook
+from certificates.service.promises import shown_promise
 from contracts.certificates import api as models
 from contracts.http import Exchange
 from contracts.roles import PLATFORM
@@ -116,7 +117,7 @@ def view(certificate: domain.Certificate) -> models.Certificate:
         valid_to=certificate.valid_to,
         issued_at=certificate.issued_at,
         credential=certificate.credential,
-        provisional=_provisional(certificate),
+        provisional=shown_promise(certificate),
         ruling=certificate.ruling,
         transferred_from=_former(certificate),
         status_text=certificate.status_text if certificate.status == "99" else None,
@@ -128,8 +129,3 @@ def _former(certificate: domain.Certificate) -> models.TransferredFrom | None:
     if former is None:
         return None
     return models.TransferredFrom(office=former.office, certificate_id=former.certificate_id)
-
-
-def _provisional(certificate: domain.Certificate) -> models.Provisional | None:
-    given = certificate.provisional
-    return None if given is None else models.Provisional(conditions=list(given.conditions), check_by=given.check_by)

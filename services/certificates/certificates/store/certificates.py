@@ -144,6 +144,19 @@ async def read(tx: Queries, office: str, certificate_id: str) -> Certificate | N
     return None if row is None else certificate_of(row)
 
 
+async def find_live(tx: Queries, office: str, type_name: str, holder: Holder) -> list[Certificate]:
+    """Give the certificates of a holder that are valid or suspended: none, one, or the first two."""
+    rows = await tx.fetch(
+        f"""SELECT {COLUMNS} FROM certificate
+           WHERE office = $1 AND type = $2 AND holder = $3 AND NOT succeeded AND status IN ('01', '02')
+           ORDER BY natural_key LIMIT 2""",  # noqa: S608 - our own constant
+        office,
+        type_name,
+        holder.key,
+    )
+    return [certificate_of(row) for row in rows]
+
+
 async def read_many(tx: Queries, wanted: Sequence[tuple[str, str]]) -> dict[str, Certificate]:
     """Give certificates by id. wanted: (office, certificate id)."""
     rows = await tx.fetch(

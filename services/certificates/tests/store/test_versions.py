@@ -217,6 +217,9 @@ async def test_a_task_may_ask_for_a_change_once(house: Any, names: Any, held: di
 async def test_a_task_changes_an_organisations_certificate_by_its_code(house: Any, licence: Body, names: Any) -> None:
     issued = await house.post(names.market, "/certificates", licence(holder={"organisation": names.tax}))
     task = house.world.task("", issues=[ProofIssue(type="food-licence", holder=aliases.digest(names.tax))])
+    founding = house.world.task("", issues=[ProofIssue(type="food-licence", holder=None)])
+    refused = await amend(house, names.market, issued.json()["certificateId"], key="f", task=founding)
+    assert (refused.status_code, refused.json()["code"]) == (403, "CASE_PROOF_INVALID")
     answer = await amend(house, names.market, issued.json()["certificateId"], task=task)
     assert answer.status_code == 201, answer.text
 
@@ -257,3 +260,56 @@ async def test_a_read_tells_what_was_so_on_a_day_as_it_was_known(house: Any, nam
     assert await place(recordedAt="2026-11-30T00:00:00Z") == (400, "INVALID_REQUEST")
     assert await place(asOf="yesterday") == (400, "INVALID_REQUEST")
     assert [sealed.certificate_version for _, sealed in await house.receipts()] == [2, 1, 2, 1]
+
+
+async def change_held(house: Any, names: Any, key: str = "h", **more: Any) -> Any:
+    body = {
+        "office": names.market, "type": "food-licence", "holder": {"subject": names.pseudonym(names.market, "ann")},
+        "changes": {"place": "9 Hill Road"}, **more,
+    }  # fmt: skip
+    return await house.post(names.market, "/certificates/amendments", body, key=key)
+
+
+async def test_an_office_that_knows_the_holder_alone_changes_what_she_has(
+    house: Any, names: Any, held: dict[str, Any]
+) -> None:
+    alias = house.world.alias(names.market, "ann")
+    task = house.world.task(alias)
+    answer = await change_held(house, names, holder={"alias": alias}, task=task)
+    assert (answer.status_code, answer.json()["version"]) == (201, 2), answer.text
+    again = await change_held(house, names, holder={"alias": alias}, task=task)
+    assert again.content == answer.content
+    read = (await look(house, names.market, held["certificateId"])).json()
+    assert (read["claims"], read["validTo"]) == ({"number": "F-1", "place": "9 Hill Road"}, "2026-12-31")
+    fact = json.loads((await house.said("certificates.certificate.v1"))[-1]["payload"])
+    assert (fact["taskId"], fact["version"]) == (task["taskId"], 2)
+
+
+async def test_changes_of_fields_at_once_all_hold(house: Any, names: Any, held: dict[str, Any]) -> None:
+    answers = await asyncio.gather(*(change_held(house, names, key=f"k{n}") for n in range(3)))
+    assert sorted(answer.json()["version"] for answer in answers) == [2, 3, 4]
+
+
+async def test_a_holder_with_none_or_several_is_not_guessed_at(
+    house: Any, licence: Body, names: Any, held: dict[str, Any]
+) -> None:
+    nobody = await change_held(house, names, holder={"subject": names.pseudonym(names.market, "bob")})
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "NOT_FOUND")
+    await house.post(names.market, "/certificates", licence(claims={"number": "F-2", "place": "x"}), key="second")
+    several = await change_held(house, names, key="several")
+    assert (several.status_code, several.json()["code"]) == (409, "SEVERAL_CERTIFICATES")
+    foreign = await change_held(house, names, key="f", office=names.land)
+    assert foreign.status_code == 403
+
+
+async def test_a_change_names_fields_that_the_type_has(house: Any, names: Any, held: dict[str, Any]) -> None:
+    odd = await change_held(house, names, changes={"colour": "red"})
+    assert (odd.status_code, odd.json()["errors"][0]["pointer"]) == (400, "/claims")
+
+
+async def test_a_promise_whose_day_is_over_is_no_obstacle_to_a_change(house: Any, licence: Body, names: Any) -> None:
+    promise = {"conditions": ["Two exits are kept free."], "checkBy": "2026-11-25"}
+    one = (await house.post(names.market, "/certificates", licence(provisional=promise))).json()["certificateId"]
+    house.world.now = names.now + timedelta(days=3)
+    assert (await change_held(house, names)).status_code == 201
+    assert (await look(house, names.market, one)).json()["provisional"] == promise
