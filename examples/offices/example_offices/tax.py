@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from contracts.envelopes import Share, Task
+from example_offices import listening
 from example_offices.desk import Hear
 from example_offices.program import Say
 from example_offices.registering import Book, lines
@@ -41,6 +42,10 @@ def address(task: Task, evidence: Evidence, day: date) -> list[Paper]:
     return [Paper({"place": new_address(task, evidence)})]
 
 
+LICENCES = frozenset({"food-licence", "business-licence"})
+"""Types whose fields are public: they may stand in this program's log and file."""
+
+
 class Licences:
     """What is known of each licence, by share id: the one name that all news of it come under."""
 
@@ -59,10 +64,13 @@ class Licences:
 
 
 def listener(office: Office, state: Path, say: Say) -> Hear:
-    """Verify each share and note it. A suspended licence discloses nothing."""
-    licences = Licences(state / "licences.json")
+    """Verify each share and note it, if it is of a licence. A suspended licence discloses nothing."""
+    licences, others = Licences(state / "licences.json"), listening.listener(office, state, say)
 
     def hear(share: Share) -> None:
+        if share.type not in LICENCES:
+            others(share)
+            return
         claims: dict[str, str] = {}
         if share.presentation is not None:
             facts = office.verify_offline(share.presentation, issuer=share.office, type_name=share.type)
