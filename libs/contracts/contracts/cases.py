@@ -14,7 +14,7 @@ StepState = Literal["waiting", "offered", "gathering", "tasked", "done", "refuse
 class OpenCase(Model):
     """`POST /v1/cases` (citizen), `Idempotency-Key` due. `subjects`: name in the life event -> handles.
 
-    The applicant is the token's `sub` and takes the life event's first person subject (`owner`). `services`: the services
+    The applicant is the token's `sub` and takes the life event's first person subject (`owner`). `services`: those
     wanted; None for every step that isn't optional. A file in `input` is {name, media, content: base64}.
     """
 
@@ -218,7 +218,10 @@ class PlanWish(Model):
 
 
 class PlannedNeed(Model):
-    """One thing that a step needs: who holds it. `alternatives`: (type, holder) in the order in which they are asked."""
+    """One thing that a step needs: who holds it. `alternatives`: (type, holder) in the order in which they are asked.
+
+    A step with several offices has it once for each of them, in the order of `offices`.
+    """
 
     of: Code
     persons: int = 1

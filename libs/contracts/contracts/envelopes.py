@@ -108,9 +108,9 @@ class NeedAnswer(Model):
 class IssueOrder(Model):
     """What the task asks the office to issue; `holder` is an alias for the office's `answering` key.
 
-    `to`: the subject's name in the life event. An organisation stands under `organisation`; neither: the step founds it,
-    and the office gives it its code. `amends`: a new version of the certificate that the holder has. `provisional`: on a
-    promise, to be checked until that day.
+    `to`: the subject's name in the life event. An organisation stands under `organisation`; neither: the step founds
+    it, and the office gives it its code. `amends`: a new version of the certificate that the holder has. `provisional`:
+    on a promise, to be checked until that day.
     """
 
     type: Code

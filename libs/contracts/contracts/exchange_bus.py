@@ -159,7 +159,7 @@ class RefusalCounts(Model):
 class Refusals(Model):
     """`GET /v1/public/refusals?office=` (anybody): what an office wanted and the gates refused. Nothing about anybody.
 
-    demands: papers that it wanted of applicants. requests: evidence that it wanted of other offices; the fact is a type.
+    demands: papers that it wanted of applicants. requests: evidence that it wanted of other offices: facts are types.
     """
 
     office: OfficeCode

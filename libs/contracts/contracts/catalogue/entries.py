@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The kinds of catalogue entry. A record's key on the bus is `{kind}/{id}/{version}`."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from contracts.base import Code, Day, Digest, Model, OfficeCode, StepRef, Text, 
 
 Words = dict[Literal["zh-CN", "en"], Text]
 """A text in both languages."""
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BasisKind = Literal["request", "law", "consent"]
 
 
@@ -193,6 +195,11 @@ class InputField(Model):
     media: list[Text] = []
     max_bytes: Annotated[int, Field(ge=1, le=262_144)] = 131_072
     """Of a file, once decoded."""
+
+    @property
+    def fact(self) -> str:
+        """Give the fact that it states: its name in the proof list's way of writing, `floor-plan` of `floorPlan`."""
+        return _HUMP.sub("-", self.id).lower()
 
 
 class LifeEventStep(Model):

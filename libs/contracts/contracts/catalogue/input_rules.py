@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What must hold of what an applicant gives: input, promises, visits. And nobody is asked the same thing twice."""
 
-import re
 from collections.abc import Iterator
 
 from contracts.catalogue.entries import LifeEvent, LifeEventStep, Need
@@ -11,7 +10,6 @@ from contracts.catalogue.list_rules import repeated, unknown
 Path = list[str | int]
 _MEDIA = frozenset({"application/pdf", "image/png", "image/jpeg"})
 _OF_THE_APPLICANT = frozenset({"applicant", "commitment", "contract"})
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def check_given(index: Index, event: LifeEvent) -> Iterator[Fault]:
@@ -40,16 +38,20 @@ def check_given(index: Index, event: LifeEvent) -> Iterator[Fault]:
 def _check_input(index: Index, event: LifeEvent, step: LifeEventStep, path: Path) -> Iterator[Fault]:
     """Input and visit are the event's, and no office holds what the applicant is asked for.
 
-    The fact that an input field states is its name in the proof list's way of writing: `floorPlan`, `floor-plan`.
+    What the proof list calls it is the field's `fact`.
     """
-    inputs = {field.id for field in event.input}
+    inputs = {field.id: field.fact for field in event.input}
     for nth, name in enumerate(step.input):
         here = [*path, "input", nth]
         yield from unknown(index, event, here, name, inputs, "input")
-        fact = _HUMP.sub("-", name).lower()
         for proof in index.proofs:
             asks = proof.asked_by in step.tasks and proof.service == step.service
-            if asks and proof.proves == fact and proof.route not in _OF_THE_APPLICANT and index.holds(proof):
+            if (
+                asks
+                and proof.proves == inputs.get(name)
+                and proof.route not in _OF_THE_APPLICANT
+                and index.holds(proof)
+            ):
                 yield index.fault(event, here, "INPUT_HELD", f"{proof.id} says who else knows it (route {proof.route})")
     yield from repeated(index, event, [*path, "input"], step.input)
     if step.visit is not None:

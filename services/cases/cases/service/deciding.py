@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Offices decide: they complete, refuse, or demand a proof of the applicant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from cases import domain, store
@@ -71,10 +71,11 @@ class Deciding:
             if step.state != "tasked":
                 raise TaskNotOpen
             needs = await store.needs_of_step(tx, step.step_id)
+            held = self._held(step, needs, await store.given_fields(tx, step.case_id))
             alias = await read_platform_alias(tx, await store.applicant_of(tx, step.case_id))
         # One key for each demand, and short enough whatever the office's own key is.
         key = fingerprint(task_id.encode(), idem.key.encode()).hex()
-        accepted = await self._judged(step, said, self._demand_proof(step, said, needs, alias), key, exchange)
+        accepted = await self._judged(step, said, self._demand_proof(step, said, held, alias), key, exchange)
 
         async def work(tx: Transaction) -> tuple[int, DemandMade]:
             case, current = await self._task(tx, office, task_id)
@@ -99,10 +100,14 @@ class Deciding:
                     await store.count_refused(tx, key, step.case_id, task_id, said.proves, why.code, now)
             raise
 
-    def _demand_proof(
-        self, step: Step, said: DemandOnApplicant, needs: Sequence[Need], alias: str | None
-    ) -> DemandProof:
-        held = {need.proves for need in needs if need.state == "answered" and need.proves is not None}
+    def _held(self, step: Step, needs: Iterable[Need], given: Collection[str]) -> set[str]:
+        """Name the facts that the case has for this step: what its evidence says, and what the applicant gave."""
+        found = {need.proves for need in needs if need.state == "answered" and need.proves is not None}
+        event = self._parts.catalogue().life_event(step.step.partition("/")[0], self._parts.clock().date())
+        fields = event.input if event is not None else []
+        return found | {field.fact for field in fields if field.id in given}
+
+    def _demand_proof(self, step: Step, said: DemandOnApplicant, held: Iterable[str], alias: str | None) -> DemandProof:
         key = self._parts.office_key(PLATFORM, "answering")
         return DemandProof(
             asked_by=step.office,

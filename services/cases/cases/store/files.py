@@ -42,6 +42,12 @@ async def input_of(tx: Queries, case_id: str) -> Input:
     return found
 
 
+async def given_fields(tx: Queries, case_id: str) -> list[str]:
+    """Name what the applicant gave, without a look at it."""
+    rows = await tx.fetch("SELECT jsonb_object_keys(input) AS field FROM case_file WHERE case_id = $1", case_id)
+    return [row["field"] for row in rows]
+
+
 async def insert_subjects(tx: Queries, case_id: str, subjects: Sequence[Subject]) -> None:
     """Note whom a case is about."""
     await tx.executemany(
