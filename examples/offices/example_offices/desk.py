@@ -163,7 +163,8 @@ class Desk:
             self._drawer.note_issued(task.task_id, place, order.type, issued.certificate_id)
             promise = "" if order.provisional is None else f", on a promise, to be checked by {order.provisional}"
             named = paper.claims.get("number") or order.type
-            self._say(f"task {task.task_id}: licence {named} issued ({issued.licence_id}), {order.type}{promise}")
+            done = "amended" if order.amends else "issued"
+            self._say(f"task {task.task_id}: licence {named} {done} ({issued.licence_id}), {order.type}{promise}")
             if order.provisional is not None and self._clerk is not None:
                 self._clerk.plan_inspection(task.task_id, task.step, order.provisional)
         if not task.issues:

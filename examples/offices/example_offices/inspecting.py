@@ -2,16 +2,15 @@
 """What comes after a certificate was issued: a promise is checked, a right ends."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from example_offices.clerk import Clerk, Found
 from example_offices.drawer import Drawer
 from example_offices.program import Say
 from tongban import Office, Problem, is_away
-from tongban.office import Ending
 
-ENDED = frozenset({"03", "04", "05", "06", "07"})
-"""Status codes from which nothing leads back."""
+ENDED = frozenset({"03", "04", "06", "07"})
+"""Status codes that no ending may follow: gone for good, or given up to another office."""
 INSPECTION = "inspection"
 """For what an inspector looks at the certificate; the holder reads it in her receipts."""
 
@@ -42,12 +41,19 @@ class Inspector:
             return
         held = await self._office.certificate(certificate_id, purpose=INSPECTION)
         if held.status not in ENDED and held.provisional is not None:
-            await self._office.amend(  # type: ignore[attr-defined]
-                certificate_id, held.version, {**held.claims, **self._confirmed}, reason="what was promised holds"
+            await self._office.amend(
+                certificate_id,
+                held.version,
+                {**held.claims, **self._confirmed},
+                valid_from=held.valid_from,
+                valid_to=held.valid_to,
+                reason="what was promised holds",
             )
 
 
-async def end(office: Office, certificate_id: str, ending: Ending, *, purpose: str, reason: str) -> bool:
+async def end(
+    office: Office, certificate_id: str, ending: Literal["cancel", "rescind"], *, purpose: str, reason: str
+) -> bool:
     """End a certificate for good; gives False for one that has ended. The look at its version is a receipt."""
     held = await office.certificate(certificate_id, purpose=purpose)
     if held.status in ENDED:
