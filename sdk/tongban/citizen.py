@@ -81,8 +81,8 @@ class Citizen:
         """Apply: one call for the whole life event.
 
         subjects: name in the life event -> handles. organisations: name -> USCC of one that exists. services: those
-        wanted, None for every step that isn't optional. data: the new input, nothing that an office holds; `file` makes a
-        file of bytes. key: the `Idempotency-Key`; keep it to repeat a call whose answer was lost.
+        wanted, None for every step that isn't optional. data: the new input, nothing that an office holds; `file`
+        makes a file of bytes. key: the `Idempotency-Key`; keep it to repeat a call whose answer was lost.
         Raises Problem (`CASE_INPUT_INVALID`, ...).
         """
         wish = OpenCase(

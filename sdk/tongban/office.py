@@ -2,18 +2,18 @@
 """The platform as an office's system sees it."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Final, Self
 from urllib.parse import urlencode
 
 from contracts import http as names
 from contracts.base import Model
 from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
-from contracts.certificates.api import Certificate, ChangeStatus, Holder, Issue, Issued, Presentation, Provisional
-from contracts.envelopes import Answer, Task
+from contracts.certificates.api import Presentation
+from contracts.envelopes import Answer
 from contracts.exchange_bus import Acknowledge, Acknowledged, AskEvidence, Delivery, EvidenceRequest, Inbox
 from contracts.identity import Resolve, Resolved
 from tongban.caller import Caller, M, read
@@ -23,10 +23,10 @@ from tongban.envelopes import Opened, open_envelope
 from tongban.http import Http
 from tongban.inbox import Handled, deliveries
 from tongban.jose import PrivateKey
-from tongban.orders import find_order, holder_of, promise, task_key, task_ref
 from tongban.presentations import Facts, verify_presentation
 from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, is_away
 from tongban.records import Records
+from tongban.register import Register
 from tongban.tokens import SystemTokens
 from tongban.trust import Trust
 
@@ -36,10 +36,9 @@ _MARGIN_S: Final = 10.0
 """How much longer a waiting call may take than it waits."""
 REFRESH_S: Final = 60.0
 """How often a loop over the inbox looks for new keys and lists (seconds)."""
-Ending = Literal["cancel", "rescind", "revoke"]
 
 
-class Office:
+class Office(Register):
     """One system of an office. Open it with `async with`; everything is asynchronous.
 
     secrets_dir: `sig.jwk`, and `inbox.jwk` where this system reads the office's inbox. state_dir: what must survive a
@@ -109,99 +108,6 @@ class Office:
     async def resolve(self, numbers: Sequence[str]) -> list[str | None]:
         """Give this office's pseudonyms for citizens' numbers that it lawfully holds; None for a number of nobody."""
         return list((await self._post("/v1/persons/resolve", Resolve(numbers=list(numbers)), Resolved)).subjects)
-
-    # ------------------------------------------------------------------ certificates
-    async def issue(
-        self,
-        type_name: str,
-        holder: Holder,
-        claims: Mapping[str, Any],
-        *,
-        valid_from: date,
-        valid_to: date | None = None,
-        key: str,
-    ) -> Issued:
-        """Issue a certificate. claims: exactly the type's fields. key: the `Idempotency-Key`, the same on a repeat."""
-        order = Issue(
-            office=self.office,
-            type=type_name,
-            holder=holder,
-            claims=dict(claims),
-            valid_from=valid_from,
-            valid_to=valid_to,
-        )
-        return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
-
-    async def approve(
-        self,
-        task: Task,
-        claims: Mapping[str, Any],
-        type: str | None = None,  # noqa: A002 - what it is called on the wire
-        organisation: str | None = None,
-        *,
-        valid_from: date,
-        valid_to: date | None = None,
-        to: str | None = None,
-        provisional: Provisional | Sequence[str] | None = None,
-    ) -> Issued:
-        """Approve a task by issuing a certificate that it asks for; repeating it changes nothing.
-
-        type, to (the subject's name in the life event): which one, where the task asks for several. organisation: the
-        USCC of the organisation that the task founds. provisional: what was promised, where the task says that it is
-        given on a promise. Raises NotBelieved: TASK_ISSUES_OTHERWISE for one that the task doesn't ask for, or not
-        clearly; TASK_FOUNDS_ORGANISATION without a code for what it founds.
-        """
-        number, ordered = find_order(task, type, to)
-        if ordered.amends:
-            raise NotBelieved("TASK_AMENDS", "call amend with the certificate that the holder has")
-        order = Issue(
-            office=self.office,
-            type=ordered.type,
-            holder=holder_of(ordered, organisation),
-            claims=dict(claims),
-            valid_from=valid_from,
-            valid_to=valid_to,
-            provisional=promise(ordered, provisional),
-            task=task_ref(task),
-        )
-        key = task_key(task, number)
-        return await self._post("/v1/certificates", order, Issued, audience=self._deployment(), key=key)
-
-    async def certificate(self, certificate_id: str, *, purpose: str, basis: str = "law") -> Certificate:
-        """Read a certificate of this office; the look is written into the holder's receipts."""
-        answer = await self._caller.call(
-            "GET",
-            f"/v1/certificates/{certificate_id}",
-            audience=self._deployment(),
-            headers={names.PURPOSE: purpose, names.LEGAL_BASIS: basis},
-        )
-        return read(answer, Certificate)
-
-    async def suspend(self, certificate_id: str, version: int, *, reason: str, key: str | None = None) -> Issued:
-        """Suspend a certificate that stands at *version*. key: the `Idempotency-Key`; keep it to repeat after a loss.
-
-        Raises Problem (`VERSION_CHANGED`, `TRANSITION_NOT_ALLOWED`, ...).
-        """
-        return await self._change(certificate_id, "suspensions", version, ChangeStatus(reason=reason), key)
-
-    async def reinstate(self, certificate_id: str, version: int, *, reason: str, key: str | None = None) -> Issued:
-        """Put a suspended certificate in force again."""
-        return await self._change(certificate_id, "reinstatements", version, ChangeStatus(reason=reason), key)
-
-    async def revoke(
-        self, certificate_id: str, version: int, *, reason: str, ending: Ending = "revoke", key: str | None = None
-    ) -> Issued:
-        """End a certificate for good."""
-        order = ChangeStatus(reason=reason, ending=ending)
-        return await self._change(certificate_id, "revocations", version, order, key)
-
-    async def _change(self, certificate_id: str, what: str, version: int, order: Model, key: str | None) -> Issued:
-        path = f"/v1/certificates/{certificate_id}/{what}"
-        headers = {"If-Match": f'"{version}"'}
-        answer = await self._caller.call(
-            "POST", path, audience=self._deployment(), model=order, headers=headers, key=key
-        )
-        return read(answer, Issued)
 
     # ------------------------------------------------------------------ evidence, tasks
     async def ask(self, question: AskEvidence, *, wait_s: int = 0, key: str | None = None) -> EvidenceRequest:
@@ -346,12 +252,6 @@ class Office:
         return open_envelope(
             envelope, keys=self._inbox_keys, directory=self.directory, office=self.office, now=self._clock()
         )
-
-    def _deployment(self) -> str:
-        deployment = self.directory.deployment_of(self.office)
-        if deployment is None:
-            raise NotConfigured("NO_DEPLOYMENT", "no certificates deployment answers for this office")
-        return deployment
 
     async def _post(
         self, path: str, model: Model, answer: type[M], *, audience: str | None = None, key: str | None = None

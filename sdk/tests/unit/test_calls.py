@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from pydantic.alias_generators import to_camel
 
+from contracts.cases import CaseReport
 from contracts.ids import uuid7
 from kit import tokens as kit_tokens
 from kit.jose import PublicKey
@@ -117,8 +119,10 @@ async def test_a_citizen_logs_in_by_name_and_opens_a_case_in_one_call(now: Any) 
         "lifeEvent": "food-licence",
         "state": "open",
         "openedAt": "2026-11-24T09:30:00Z",
+        "lead": "1199990000000006XB",
         "uploads": 0,
         "steps": [],
+        "report": {to_camel(name): 0 for name in CaseReport.model_fields},
     }
 
     async def gateway(sent: Sent) -> Answer:

@@ -26,10 +26,11 @@ NAMES = [
     "load_entries",
 ]
 OFFICE = {
-    "acknowledge", "approve", "ask", "certificate", "complete", "demand", "facts_of", "fetch", "inbox", "issue",
-    "office", "open", "refresh", "refuse", "reinstate", "request", "resolve", "revoke", "suspend", "verify_offline",
+    "acknowledge", "amend", "approve", "ask", "certificate", "complete", "demand", "facts_of", "fetch", "inbox",
+    "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request", "resolve",
+    "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline",
 }  # fmt: skip
-CITIZEN = {"all_receipts", "case", "check", "handle", "open_case", "receipts"}
+CITIZEN = {"all_receipts", "case", "check", "handle", "open_case", "plan", "receipts", "take_offer", "withdraw"}
 
 
 def public(thing: type) -> set[str]:

@@ -78,6 +78,19 @@ async def test_what_rests_on_a_promise_is_issued_on_it(country: Any, issued: Any
     assert said == {"conditions": ["Two exits are kept free."], "checkBy": "2026-12-22"}
 
 
+async def test_a_change_that_a_task_asks_for_names_the_holder_and_the_new_values(
+    country: Any, issued: Any, new_id: Any
+) -> None:
+    asked = task(new_id, IssueOrder(type="household", to="one", holder=ALIAS, amends=True))
+    country.answers = [issued]
+    async with country.office() as office:
+        await office.approve(asked, {"spouse": "x"}, valid_from=FROM)
+    [sent] = country.calls("/v1/certificates/amendments")
+    body = json.loads(sent.body)
+    assert (body["holder"], body["changes"], body["type"]) == ({"alias": ALIAS}, {"spouse": "x"}, "household")
+    assert sent.headers["idempotency-key"] == f"task-{asked.task_id}"
+
+
 @pytest.mark.parametrize(
     ("orders", "more", "code"),
     [
@@ -87,7 +100,6 @@ async def test_what_rests_on_a_promise_is_issued_on_it(country: Any, issued: Any
         ([IssueOrder(type="x", to="b", holder=ALIAS)], {"organisation": FIRM}, "TASK_ISSUES_OTHERWISE"),
         ([IssueOrder(type="x", to="b", organisation=FIRM)], {"organisation": OTHER}, "TASK_ISSUES_OTHERWISE"),
         ([IssueOrder(type="x", to="b", holder=ALIAS)], {"provisional": ["p"]}, "TASK_ISSUES_OTHERWISE"),
-        ([IssueOrder(type="x", to="b", holder=ALIAS, amends=True)], {}, "TASK_AMENDS"),
     ],
 )
 async def test_what_a_task_does_not_ask_for_is_not_issued(
