@@ -22,7 +22,7 @@ async def register(world: World, count: int) -> list[tuple[str, str]]:
     """Register *count* people; gives (persona, number) of each."""
     batch = secrets.token_hex(3)
     people = [(f"bench-{batch}-{i}", number) for i, number in enumerate(_numbers(count))]
-    bootstrap = Bootstrap(world.stack.plan.keyring, world.stack.plan.surroundings)
+    bootstrap = Bootstrap(world.stack.plan.keyring.bootstrap(), world.stack.url)
 
     def post() -> None:
         for persona, number in people:

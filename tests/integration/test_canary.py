@@ -69,7 +69,7 @@ async def flown(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
 
 def register(stack: Stack, cage: Cage) -> People:
     """Let three people into the sandbox whom nobody has heard of before."""
-    bootstrap = seed.Bootstrap(stack.plan.keyring, stack.plan.surroundings)
+    bootstrap = seed.Bootstrap(stack.plan.keyring.bootstrap(), stack.url)
     mark, numbers = secrets.token_hex(4), {}
     for role in ("owner", "cook", "waiter"):
         persona = f"{role}-{mark}"

@@ -138,7 +138,7 @@ class Archive:
         """Tell identity about the system, as the runner may."""
         entry = {"kid": self.key.kid, "use": "sig", "jwk": self.key.public.jwk(), "from": "2026-01-01T00:00:00Z"}
         record = {"systemId": self.system, "operator": DATA_OFFICE, "role": "certificates", "keys": [entry]}
-        bootstrap = seed.Bootstrap(stack.plan.keyring, stack.plan.surroundings)
+        bootstrap = seed.Bootstrap(stack.plan.keyring.bootstrap(), stack.url)
         bootstrap.post("identity", "/v1/systems", {**record, "offices": [DATA_OFFICE]})
 
 
@@ -250,7 +250,7 @@ async def test_while_identity_is_away_known_parties_go_on_and_a_new_persons_shar
 def newcomer(stack: Stack) -> str:
     """Let a person into the sandbox whom no office has heard of; gives the number."""
     number = number_of("19870314", secrets.randbelow(900) + 100)
-    bootstrap = seed.Bootstrap(stack.plan.keyring, stack.plan.surroundings)
+    bootstrap = seed.Bootstrap(stack.plan.keyring.bootstrap(), stack.url)
     bootstrap.post("identity", "/v1/sandbox/personas", {"persona": f"new-{secrets.token_hex(4)}", "number": number})
     return number
 

@@ -45,4 +45,4 @@ async def put(
 
 def bootstrap(stack: Stack) -> Bootstrap:
     """Give the runner's own assertions: they register systems and free dead letters."""
-    return Bootstrap(stack.plan.keyring, stack.plan.surroundings)
+    return Bootstrap(stack.plan.keyring.bootstrap(), stack.url)

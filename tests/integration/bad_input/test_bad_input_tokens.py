@@ -270,7 +270,7 @@ async def test_a_persona_nobody_knows_cannot_log_in(scene: Scene) -> None:
 
 
 async def test_a_revoked_system_is_out_within_five_seconds_though_its_token_is_good(scene: Scene) -> None:
-    bootstrap = seed.Bootstrap(scene.stack.plan.keyring, scene.stack.plan.surroundings)
+    bootstrap = seed.Bootstrap(scene.stack.plan.keyring.bootstrap(), scene.stack.url)
     system, key = f"visiting-{uuid4().hex[:8]}", STRANGER.generate()
     entry = {"kid": key.kid, "use": "sig", "jwk": key.public.jwk(), "from": "2026-01-01T00:00:00Z"}
     record = {"systemId": system, "operator": TAX, "offices": [TAX], "role": "office", "keys": [entry]}
