@@ -14,6 +14,8 @@ _COLUMNS: Final = """case_id, life_event, applicant, state, uploads, text_versio
   coalesce(nullif(lead, ''), (SELECT s.office FROM step s WHERE s.case_id = case_file.case_id
     ORDER BY s.step_id LIMIT 1)) AS lead, withdrawn_at, proof_until, event_seq, step_event_seq"""
 """A case opened before leads were kept has the office of its first step."""
+_LOCK: Final = f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 FOR UPDATE"  # noqa: S608 - column names only
+_OF_APPLICANT: Final = f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 AND applicant = $2"  # noqa: S608
 
 
 async def insert_case(tx: Queries, case: Case, given: Input) -> None:
@@ -86,7 +88,7 @@ async def applicant_of(tx: Queries, case_id: str) -> str:
 async def lock_case(tx: Queries, case_id: str) -> Case | None:
     """Give a case and keep it locked until the commit: whoever changes a step holds its case."""
     row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 FOR UPDATE",  # noqa: S608 - column names only
+        _LOCK,
         case_id,
     )
     return _case(row) if row is not None else None
@@ -95,7 +97,7 @@ async def lock_case(tx: Queries, case_id: str) -> Case | None:
 async def case_of_applicant(tx: Queries, case_id: str, applicant: str) -> Case | None:
     """Give a case if it is this applicant's."""
     row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 AND applicant = $2",  # noqa: S608 - column names only
+        _OF_APPLICANT,
         case_id,
         applicant,
     )

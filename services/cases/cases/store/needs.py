@@ -13,6 +13,16 @@ _COLUMNS: Final = """n.ask_id, n.step_id, n.position, n.type, n.subject_name, n.
   n.exchange_id, n.salt, n.state, n.request_id, n.code, n.alternatives, n.holder"""
 _UNSEEN: Final = f"{_COLUMNS}, NULL::bytea AS body"
 """Without the ask's bytes, which only the sender of asks reads."""
+_TO_SEND: Final = f"""SELECT {_COLUMNS}, n.body FROM need n JOIN step s USING (step_id)
+  WHERE n.state = 'unsent' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
+  ORDER BY n.ask_id LIMIT $2"""  # noqa: S608 - column names only, here and below
+_TO_GO_ON: Final = f"""SELECT {_UNSEEN} FROM need n JOIN step s USING (step_id)
+  WHERE n.state = 'next' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
+  ORDER BY n.ask_id LIMIT $2"""  # noqa: S608
+_OF_STEPS: Final = f"""SELECT {_UNSEEN} FROM need n WHERE n.step_id = ANY($1::uuid[])
+  ORDER BY n.step_id, n.position"""  # noqa: S608
+_OF_EXCHANGE: Final = f"""SELECT {_UNSEEN}, s.case_id FROM need n JOIN step s USING (step_id)
+  WHERE n.exchange_id = $1"""  # noqa: S608
 
 
 async def insert_needs(tx: Queries, needs: Sequence[Need]) -> None:
@@ -34,9 +44,7 @@ async def insert_needs(tx: Queries, needs: Sequence[Need]) -> None:
 async def unsent_needs(tx: Queries, leave: Sequence[str], limit: int) -> list[Need]:
     """Give asks that exchange-bus doesn't have yet, the oldest first. leave: asks that are left out."""
     rows = await tx.fetch(
-        f"""SELECT {_COLUMNS}, n.body FROM need n JOIN step s USING (step_id)
-            WHERE n.state = 'unsent' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
-            ORDER BY n.ask_id LIMIT $2""",  # noqa: S608 - column names only
+        _TO_SEND,
         leave,
         limit,
     )
@@ -46,9 +54,7 @@ async def unsent_needs(tx: Queries, leave: Sequence[str], limit: int) -> list[Ne
 async def needs_to_go_on(tx: Queries, leave: Sequence[str], limit: int) -> list[Need]:
     """Give needs whose next alternative is to be asked, the oldest first. leave: asks that are left out."""
     rows = await tx.fetch(
-        f"""SELECT {_UNSEEN} FROM need n JOIN step s USING (step_id)
-            WHERE n.state = 'next' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
-            ORDER BY n.ask_id LIMIT $2""",  # noqa: S608 - column names only
+        _TO_GO_ON,
         leave,
         limit,
     )
@@ -63,7 +69,7 @@ async def needs_of_step(tx: Queries, step_id: str) -> list[Need]:
 async def needs_of_steps(tx: Queries, step_ids: Sequence[str]) -> list[Need]:
     """Give all needs of several steps, by step and position, also those that another took the place of."""
     rows = await tx.fetch(
-        f"SELECT {_UNSEEN} FROM need n WHERE n.step_id = ANY($1::uuid[]) ORDER BY n.step_id, n.position",  # noqa: S608
+        _OF_STEPS,
         list(step_ids),
     )
     return [_need(row) for row in rows]
@@ -72,7 +78,7 @@ async def needs_of_steps(tx: Queries, step_ids: Sequence[str]) -> list[Need]:
 async def lock_need_of_exchange(tx: Queries, exchange_id: str) -> tuple[Need, str] | None:
     """Give the need that an exchange was for, and its case's id. The caller locks the case before it changes it."""
     row = await tx.fetchrow(
-        f"SELECT {_UNSEEN}, s.case_id FROM need n JOIN step s USING (step_id) WHERE n.exchange_id = $1",  # noqa: S608
+        _OF_EXCHANGE,
         exchange_id,
     )
     return (_need(row), str(row["case_id"])) if row is not None else None

@@ -13,6 +13,14 @@ _COLUMNS: Final = """step_id, case_id, step, office, service, mode, after_steps,
   input_fields, commitment, visit, visit_days, visit_on, on_refusal, on_withdrawal, accepted_at, needs_count, deadline,
   case_proof, task_id, task_exchange_id, task_seq, tasked_at, ended_at, deemed, escalated_at, again, undo_at,
   certificate_id, code, reason"""
+_OF_CASE: Final = f"SELECT {_COLUMNS} FROM step WHERE case_id = $1 ORDER BY step_id"  # noqa: S608 - column names only
+_OF_TASK: Final = f"SELECT {_COLUMNS} FROM step WHERE task_id = $1"  # noqa: S608
+_OF_CERTIFICATE: Final = f"""SELECT {_COLUMNS} FROM step
+  WHERE step_id = (SELECT step_id FROM step_certificate WHERE certificate_id = $1 LIMIT 1)"""  # noqa: S608
+_TO_SEAL: Final = f"""SELECT {_COLUMNS} FROM step WHERE state = 'ready' AND step_id <> ALL($1::uuid[])
+  UNION ALL
+  SELECT {_COLUMNS} FROM step WHERE again IS NOT NULL AND state <> 'ready' AND step_id <> ALL($1::uuid[])
+  ORDER BY task_id LIMIT $2"""  # noqa: S608
 
 
 async def insert_steps(tx: Queries, steps: Sequence[Step]) -> None:
@@ -35,7 +43,7 @@ async def insert_steps(tx: Queries, steps: Sequence[Step]) -> None:
 async def steps_of_case(tx: Queries, case_id: str) -> list[Step]:
     """Give all steps of a case, in the order of the life event."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM step WHERE case_id = $1 ORDER BY step_id",  # noqa: S608 - column names only
+        _OF_CASE,
         case_id,
     )
     return [read_step(row) for row in rows]
@@ -43,15 +51,14 @@ async def steps_of_case(tx: Queries, case_id: str) -> list[Step]:
 
 async def step_of_task(tx: Queries, task_id: str) -> Step | None:
     """Give the step that a task belongs to."""
-    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM step WHERE task_id = $1", task_id)  # noqa: S608
+    row = await tx.fetchrow(_OF_TASK, task_id)
     return read_step(row) if row is not None else None
 
 
 async def step_of_certificate(tx: Queries, certificate_id: str) -> Step | None:
     """Give the step that led to a certificate, None for one of no case."""
     row = await tx.fetchrow(
-        f"""SELECT {_COLUMNS} FROM step
-            WHERE step_id = (SELECT step_id FROM step_certificate WHERE certificate_id = $1 LIMIT 1)""",  # noqa: S608
+        _OF_CERTIFICATE,
         certificate_id,
     )
     return read_step(row) if row is not None else None
@@ -74,10 +81,7 @@ async def steps_to_prepare(tx: Queries, leave: Sequence[str], limit: int) -> lis
 async def steps_to_seal(tx: Queries, leave: Sequence[str], limit: int) -> list[Step]:
     """Give steps whose task isn't sealed yet, or is to be sealed again, the oldest first. leave: left out."""
     rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM step WHERE state = 'ready' AND step_id <> ALL($1::uuid[])
-            UNION ALL
-            SELECT {_COLUMNS} FROM step WHERE again IS NOT NULL AND state <> 'ready' AND step_id <> ALL($1::uuid[])
-            ORDER BY task_id LIMIT $2""",  # noqa: S608 - column names only
+        _TO_SEAL,
         leave,
         limit,
     )
