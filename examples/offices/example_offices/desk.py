@@ -184,11 +184,9 @@ class Desk:
         """Cancel what a withdrawn task led to: the right ends without fault."""
         told = False
         for certificate_id in task.undo.certificate_ids if task.undo is not None else ():
-            ended = await end(
-                self._office, certificate_id, "cancel", purpose=task.service, reason="the applicant withdrew"
-            )
+            ended = await end(self._office, certificate_id, "cancel", purpose=task.service, reason="taken back")
             told = told or ended
-            self._say(f"task {task.task_id}: certificate {certificate_id} cancelled, the applicant withdrew")
+            self._say(f"task {task.task_id}: certificate {certificate_id} cancelled: taken back")
         if not told:
             await self._nothing_left(task)
         if self._clerk is not None:
