@@ -11,7 +11,7 @@ from certificates.api.callers import Offices, System, idem, office_of, version_o
 from certificates.domain import Operation
 from certificates.errors import FieldError, InvalidRequest, NotServed
 from certificates.service import Amending, Changing, Issuing, Meant
-from contracts.certificates.api import Amend, AmendHeld, ChangeStatus, Issue, TaskRef
+from contracts.certificates.api import Amend, AmendHeld, ChangeStatus, Issue, IssueTogether, TaskRef
 from kit.api import ClientKey, StrictRouter, answered, check_context, from_state
 from kit.telemetry import note
 
@@ -34,6 +34,26 @@ async def issue(
         raise NotServed
     _note_task(request, body.task)
     return answered(await issuing.issue(await idem(request, by, key), body))
+
+
+@router.post("/certificates/together", status_code=201)
+async def issue_together(
+    body: IssueTogether,
+    request: Request,
+    by: System,
+    key: ClientKey,
+    offices: Offices,
+    issuing: Annotated[Issuing, Depends(from_state("issuing"))],
+) -> Response:
+    """Issue several certificates, or none of them: for what is true of all or of nobody."""
+    first, task = body.orders[0].office, body.orders[0].task
+    if first != office_of(by, offices):
+        raise NotServed
+    for at, order in enumerate(body.orders):
+        if (order.office, order.task) != (first, task):
+            raise InvalidRequest([FieldError(f"/orders/{at}", "NOT_OF_ONE_TASK")])
+    _note_task(request, task)
+    return answered(await issuing.issue_together(await idem(request, by, key), body))
 
 
 def _note_task(request: Request, task: TaskRef | None) -> None:

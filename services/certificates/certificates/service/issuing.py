@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Issuing a certificate: one commit, or nothing."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,11 +14,11 @@ from certificates.service.proving import Proving
 from certificates.service.rulebook import Book, Rulebook
 from certificates.service.serials import Serials
 from certificates.service.telling import share_tasks
-from certificates.service.writing import ToIssue, operation_of
-from contracts.certificates.api import Issue
+from certificates.service.writing import ToIssue, operation_of, write_together
+from contracts.certificates.api import Issue, IssuedTogether, IssueTogether
 from contracts.identifiers import mint_licence_id, mint_serial
 from contracts.ids import uuid7
-from kit.db import Answer, Database, Idem, TwinCommitted
+from kit.db import Answer, Database, Idem, Transaction, TwinCommitted
 from kit.errors import ServiceError
 
 
@@ -30,7 +31,7 @@ class Writer(Protocol):
 
 
 class Issuing:
-    """The use case `issue`: a new certificate, or one that comes by transfer from another office."""
+    """The use cases `issue` (a new certificate, or one that comes by transfer) and `issue_together`."""
 
     def __init__(
         self,
@@ -57,8 +58,30 @@ class Issuing:
         Raises ClaimsInvalid, TypeUnknown, ListExpired, NotInPowerList, TaskNotProven, TaskAlreadyIssued,
         TransitionNotAllowed (the natural key is taken), SerialsUsedUp, Unavailable, StillRunning, KeyReused.
         """
+
+        async def work() -> Answer:
+            # Shared with whoever issues at this moment. Sealing is a job: a grant more must not make issuing slower,
+            # nor a missing key of a receiver make it fail.
+            return await self._writer.submit(await self._prepared(idem, body))
+
+        return await self._once(idem, work)
+
+    async def issue_together(self, idem: Idem, body: IssueTogether) -> Answer:
+        """Issue several certificates in one commit, or none of them; gives `IssuedTogether`. Raises as `issue`."""
+
+        async def work() -> Answer:
+            items = [await self._prepared(idem, order) for order in body.orders]
+
+            async def save(tx: Transaction) -> tuple[int, IssuedTogether]:
+                return 201, IssuedTogether(certificates=await write_together(tx, items))
+
+            return await self._db.once(idem, save)
+
+        return await self._once(idem, work)
+
+    async def _once(self, idem: Idem, work: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            return await self._issue(idem, body)
+            return await work()
         except (ServiceError, TwinCommitted):
             # The rules of today, or our own first effect, may refuse what was accepted: the first answer stands.
             answer = await self._db.stored(idem)
@@ -66,7 +89,7 @@ class Issuing:
                 raise
             return answer
 
-    async def _issue(self, idem: Idem, body: Issue) -> Answer:
+    async def _prepared(self, idem: Idem, body: Issue) -> ToIssue:
         # 1. Decide: pure rules over our replica of the catalogue. Raises before anything is written.
         book = self._rulebook.book()
         order = self._order(body)
@@ -78,11 +101,8 @@ class Issuing:
         natural_key = domain.check_order(order, rule, book.day)
         # 2. Number and sign, outside any transaction. A crash burns a few numbers.
         certificate = self._credentials.signed(await self._draft(order, rule, natural_key, book))
-        # 3. One commit, shared with whoever issues at this moment: answer, certificate, fact, and a row for each grant
-        #    and for the directory. Sealing is a job: a grant more must not make issuing slower, nor a missing key of a
-        #    receiver make it fail.
-        shares = share_tasks(self._keys, book, certificate, "issued")
-        return await self._writer.submit(ToIssue(idem, certificate, shares))
+        # 3. Then one commit: answer, certificate, fact, and a row for each grant and for the directory.
+        return ToIssue(idem, certificate, share_tasks(self._keys, book, certificate, "issued"))
 
     def _order(self, body: Issue) -> Order:
         former = body.transferred_from

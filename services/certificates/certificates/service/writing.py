@@ -9,6 +9,7 @@ from certificates import domain, events, store
 from certificates.domain import TABLE, Certificate, Circumstances, Former, Operation, ShareTask, Status
 from certificates.errors import TaskAlreadyIssued, TransitionNotAllowed
 from certificates.service.telling import SHARE_CHANNEL, issued_answer
+from contracts.certificates.api import Issued
 from kit.db import Answer, Idem, Transaction, claim_many, store_many
 from kit.errors import ServiceError, Unavailable
 
@@ -61,6 +62,24 @@ async def write_issues(tx: Transaction, items: Sequence[ToIssue]) -> list[Answer
         result or answers.get(item.idem) or refused.get(item.idem) or await _why_taken(tx, item.certificate)
         for item, result in zip(items, claimed, strict=True)
     ]
+
+
+async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issued]:
+    """Issue all of them, or none: what one can't be raises, and takes the others with it.
+
+    Raises TransitionNotAllowed, TaskAlreadyIssued, Unavailable.
+    """
+    for refused in (await _check_transfers(tx, items)).values():
+        raise refused
+    await _free_keys(tx, items)
+    written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in items])
+    for item in items:
+        if item.certificate.id not in written:
+            raise await _why_taken(tx, item.certificate)
+    for item in items:
+        tx.emit(events.issued(item.certificate))
+    tx.notify(SHARE_CHANNEL)
+    return [issued_answer(item.certificate) for item in items]
 
 
 async def _check_transfers(tx: Transaction, items: Sequence[ToIssue]) -> dict[Idem, TransitionNotAllowed]:

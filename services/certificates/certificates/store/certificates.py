@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from certificates.domain import Certificate, Holder, ShareTask, Status
-from certificates.store.rows import C_COLUMNS, COLUMNS, certificate_of, uuid
+from certificates.store.rows import certificate_of, uuid
 from kit.db import Queries
 from kit.strictjson import dumps
 
@@ -137,7 +137,10 @@ async def keep_natural_key(tx: Queries, office: str, certificate_id: str) -> Non
 async def read(tx: Queries, office: str, certificate_id: str) -> Certificate | None:
     """Give one certificate of the office."""
     row = await tx.fetchrow(
-        f"SELECT {COLUMNS} FROM certificate WHERE office = $1 AND id = $2",  # noqa: S608 - our own constant
+        """SELECT office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
+                  event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id,
+                  conditions, check_by, ruling, former_office, former_id, status_text
+           FROM certificate WHERE office = $1 AND id = $2""",
         office,
         UUID(certificate_id),
     )
@@ -147,9 +150,12 @@ async def read(tx: Queries, office: str, certificate_id: str) -> Certificate | N
 async def find_live(tx: Queries, office: str, type_name: str, holder: Holder) -> list[Certificate]:
     """Give the certificates of a holder that are valid or suspended: none, one, or the first two."""
     rows = await tx.fetch(
-        f"""SELECT {COLUMNS} FROM certificate
+        """SELECT office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
+                  event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id,
+                  conditions, check_by, ruling, former_office, former_id, status_text
+           FROM certificate
            WHERE office = $1 AND type = $2 AND holder = $3 AND NOT succeeded AND status IN ('01', '02')
-           ORDER BY natural_key LIMIT 2""",  # noqa: S608 - our own constant
+           ORDER BY natural_key LIMIT 2""",
         office,
         type_name,
         holder.key,
@@ -160,8 +166,11 @@ async def find_live(tx: Queries, office: str, type_name: str, holder: Holder) ->
 async def read_many(tx: Queries, wanted: Sequence[tuple[str, str]]) -> dict[str, Certificate]:
     """Give certificates by id. wanted: (office, certificate id)."""
     rows = await tx.fetch(
-        f"""SELECT {C_COLUMNS}
-           FROM unnest($1::text[], $2::uuid[]) AS w (office, id) JOIN certificate c USING (office, id)""",  # noqa: S608
+        """SELECT c.office, c.id, c.type, c.type_version, c.type_code, c.subject, c.organisation, c.natural_key,
+                  c.claims, c.version, c.event_seq, c.status, c.licence_id, c.valid_from, c.valid_to, c.issued_at,
+                  c.credential, c.case_id, c.task_id, c.conditions, c.check_by, c.ruling, c.former_office,
+                  c.former_id, c.status_text
+           FROM unnest($1::text[], $2::uuid[]) AS w (office, id) JOIN certificate c USING (office, id)""",
         [office for office, _ in wanted],
         [UUID(certificate_id) for _, certificate_id in wanted],
     )

@@ -3,22 +3,19 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final
 from uuid import UUID
 
 from certificates.domain import Change, Former, Standing
 from certificates.store.rows import uuid
 from kit.db import Queries, Row
 
-_STANDING: Final = (
-    "office, id, type, type_code, version, event_seq, status, valid_to, licence_id, check_by IS NOT NULL AS provisional"
-)
-
 
 async def lock(tx: Queries, office: str, certificate_id: str) -> Standing | None:
     """Lock one certificate of the office until the commit, and give where it stands."""
     row = await tx.fetchrow(
-        f"SELECT {_STANDING} FROM certificate WHERE office = $1 AND id = $2 FOR UPDATE",  # noqa: S608 - our constant
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+                  check_by IS NOT NULL AS provisional
+           FROM certificate WHERE office = $1 AND id = $2 FOR UPDATE""",
         office,
         UUID(certificate_id),
     )
@@ -31,8 +28,10 @@ async def lock_expired(tx: Queries, today: date, limit: int) -> list[Standing]:
     Those that somebody else is changing are left for the next round.
     """
     rows = await tx.fetch(
-        f"""SELECT {_STANDING} FROM certificate WHERE valid_to < $1 AND status IN ('01', '02', '99')
-           ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED""",  # noqa: S608 - our own constant
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+                  check_by IS NOT NULL AS provisional
+           FROM certificate WHERE valid_to < $1 AND status IN ('01', '02', '99')
+           ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED""",
         today,
         limit,
     )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from certificates.domain import Certificate
-from certificates.store.rows import C_COLUMNS, COLUMNS, certificate_of
+from certificates.store.rows import certificate_of
 from kit.db import Queries
 
 
@@ -52,15 +52,20 @@ async def find_held(tx: Queries, wanted: Sequence[tuple[str, str, str]], today: 
     The condition on `succeeded` looks idle beside that on 01: by it the planner sees that the natural key's index fits.
     """
     rows = await tx.fetch(
-        f"""SELECT w.ord, {C_COLUMNS}
+        """SELECT w.ord, c.office, c.id, c.type, c.type_version, c.type_code, c.subject, c.organisation,
+                  c.natural_key, c.claims, c.version, c.event_seq, c.status, c.licence_id, c.valid_from, c.valid_to,
+                  c.issued_at, c.credential, c.case_id, c.task_id, c.conditions, c.check_by, c.ruling,
+                  c.former_office, c.former_id, c.status_text
            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w (office, type, holder, ord)
            CROSS JOIN LATERAL (
-             SELECT {COLUMNS}
+             SELECT office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
+                    event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, case_id, task_id,
+                    conditions, check_by, ruling, former_office, former_id, status_text
              FROM certificate h
              WHERE h.office = w.office AND h.type = w.type AND h.holder = w.holder AND NOT h.succeeded
                AND h.status = '01' AND h.valid_from <= $4 AND (h.valid_to IS NULL OR h.valid_to >= $4)
              ORDER BY h.natural_key LIMIT 2) c
-           ORDER BY w.ord""",  # noqa: S608 - our own constants
+           ORDER BY w.ord""",
         [office for office, _, _ in wanted],
         [type_name for _, type_name, _ in wanted],
         [holder for _, _, holder in wanted],

@@ -2,22 +2,12 @@
 """How a certificate lies in its row."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from certificates.domain import Certificate, Former, Holder, Provisional
 from kit.db import Row
 from kit.strictjson import loads
-
-_NAMES: Final = (
-    *("office", "id", "type", "type_version", "type_code", "subject", "organisation", "natural_key", "claims"),
-    *("version", "event_seq", "status", "licence_id", "valid_from", "valid_to", "issued_at", "credential", "case_id"),
-    *("task_id", "conditions", "check_by", "ruling", "former_office", "former_id", "status_text"),
-)
-COLUMNS: Final = ", ".join(_NAMES)
-"""The columns that `certificate_of` reads."""
-C_COLUMNS: Final = ", ".join(f"c.{name}" for name in _NAMES)
-"""The same, of a table called c in its statement."""
 
 
 def certificate_of(row: Row) -> Certificate:
