@@ -43,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     _route("POST", "/v1/certificates", _CERT, "system"),
     _route("GET", "/v1/certificates/{id}", _CERT, "system", context=True, query=frozenset({"asOf", "recordedAt"})),
     _route("POST", "/v1/certificates/amendments", _CERT, "system"),
+    _route("POST", "/v1/certificates/together", _CERT, "system"),
     *(
         _route("POST", f"/v1/certificates/{{id}}/{operations}", _CERT, "system")
         for operations in (

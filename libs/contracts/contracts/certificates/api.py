@@ -73,6 +73,15 @@ class Issue(Model):
     task: TaskRef | None = None
 
 
+class IssueTogether(Model):
+    """`POST /v1/certificates/together`: all of them in one commit, or none; `Idempotency-Key` due.
+
+    For what is true of all or of nobody, as a marriage. All are of one office, and of one task where a task asked.
+    """
+
+    orders: Annotated[list[Issue], Field(min_length=2, max_length=20)]
+
+
 class Amend(Model):
     """`POST /v1/certificates/{id}/amendments | renewals`. `Idempotency-Key` and `If-Match: "{version}"` due.
 
@@ -138,6 +147,12 @@ class Issued(Model):
     version: int
     licence_id: Text
     status: Status
+
+
+class IssuedTogether(Model):
+    """201: one for each order, in their order."""
+
+    certificates: list[Issued]
 
 
 class ChangeStatus(Model):
