@@ -29,7 +29,16 @@ from tongban.citizen import file
 
 T = TypeVar("T")
 POLL_S: Final = 0.1
-REGISTERS: Final = ("health", "land", "housing", "court", "medical_insurance", "provident_fund")
+REGISTERS: Final = (
+    "health",
+    "land",
+    "housing",
+    "court",
+    "medical_insurance",
+    "provident_fund",
+    "licensing",
+    "public_security",
+)
 """Offices that have something to say before anybody applies; each writes down what it knows, and ends."""
 DESKS: Final[dict[str, tuple[str, ...]]] = {
     "licensing": (),
