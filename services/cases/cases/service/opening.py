@@ -135,6 +135,8 @@ def _service_errors(life_event: LifeEvent, choice: planner.Choice, wish: OpenCas
     known, wanted = {step.service for step in life_event.steps}, wish.services or []
     errors = [FieldError(f"/services/{at}", "UNKNOWN_SERVICE") for at, s in enumerate(wanted) if s not in known]
     errors += [FieldError(f"/services/{at}", "STATED_TWICE") for at, s in enumerate(wanted) if s in wanted[:at]]
+    if not choice.steps and not errors:
+        errors.append(FieldError("/services", "NOTHING_TO_DO"))
     return errors + [
         FieldError("/services", "PREREQUISITE_MISSING", f"{gap.step} waits for {gap.waits_for}: {gap.service}")
         for gap in choice.missing

@@ -117,9 +117,11 @@ Answers = Callable[[AskEvidence], str | None]
 class Story:
     """Cases of the life event in a house, step by step."""
 
-    def __init__(self, house: House, event: dict[str, Any] = SHOP) -> None:
+    def __init__(self, house: House, event: dict[str, Any] | None = SHOP) -> None:
+        """event: None for the life events of the house's own catalogue."""
         self.house = house
-        self.publish(event)
+        if event is not None:
+            self.publish(event)
         self.refusing: Answers = lambda _: None
         self._answered: set[str] = set()
         self._keys = 0
@@ -147,9 +149,10 @@ class Story:
         while busy:
             house = self.house
             busy = await house.gathering.prepare_steps() + await house.gathering.ask_next()
-            busy += await house.gathering.send_asks() + await self._answer() + await house.sealing.seal_tasks()
+            busy += await house.gathering.send_asks() + await self.answer() + await house.sealing.seal_tasks()
 
-    async def _answer(self) -> int:
+    async def answer(self) -> int:
+        """Let the holders answer all that they are asked; gives how many."""
         asked = [ask_id for ask_id in self.house.bus.asks if ask_id not in self._answered]
         self._answered.update(asked)
         states = []
