@@ -250,6 +250,10 @@ class Desk:
             self._say(f"task {task.task_id}: {task.service} {what}")
 
     async def _demand(self, task: Task, fact: str) -> None:
+        """Ask the applicant for a paper, once; what the gate says is said aloud."""
+        if (asked := f"{task.task_id} {fact}") in self._told:
+            return
+        self._told.add(asked)
         try:
             await self._office.demand(task.task_id, fact, key=f"demand-{task.task_id}-{fact}")
         except Problem as refused:

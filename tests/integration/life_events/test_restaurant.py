@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_stack.demo.figures import QUERIES
+from local_stack.demo.figures import queries
 from local_stack.offices import FIRE, MARKET_REGULATION, TOBACCO, URBAN_MANAGEMENT
 from local_stack.town import FORM, Applicant, Town, until
 from tongban import Citizen, Office, Problem
@@ -67,7 +67,7 @@ async def test_the_whole_way_and_every_figure_found_again(town: Town, owner: App
     [sign] = await owner.until_step(case_id, "r6", lambda one: one.certificate_id is not None)
     # Both reckonings agree.
     report = view.report.wire()
-    for figure, (system, query) in QUERIES.items():
+    for figure, (system, query) in queries().items():
 
         async def agrees(figure: str = figure, system: str = system, query: str = query) -> bool:
             return bool((await town.rows(system, query, case_id))[0][0] == report[figure])

@@ -6,7 +6,12 @@ cases said on the bus (as its outbox keeps them), and the receipts in the ledger
 $1 is the case's id. `make demo` prints them; `psql` takes them as they stand.
 """
 
+from functools import cache
 from typing import Final
+
+import yaml
+
+from local_stack.layout import CHECKOUT
 
 _FACTS: Final = """WITH RECURSIVE fact AS (
   SELECT keyseq, convert_from(payload, 'UTF8')::jsonb AS said FROM outbox
@@ -15,7 +20,7 @@ last AS (
   SELECT DISTINCT ON (said ->> 'step', said ->> 'office') said FROM fact
   ORDER BY said ->> 'step', said ->> 'office', keyseq DESC)"""
 
-QUERIES: Final[dict[str, tuple[str, str]]] = {
+_QUERIES: Final[dict[str, tuple[str, str]]] = {
     "offices": (
         "ledger",
         """SELECT count(DISTINCT office) FROM (
@@ -46,6 +51,16 @@ AND leaf::jsonb ->> 'purpose' = 'proof-demand'""",
     ),
     "deemedSteps": ("cases", _FACTS + "\nSELECT count(*) FROM last WHERE (said ->> 'deemed')::boolean"),
     "commitments": ("cases", _FACTS + "\nSELECT count(*) FROM last WHERE (said ->> 'committed')::boolean"),
+    "elapsedWorkingDays": (
+        "cases",
+        """SELECT count(*) FROM (
+  SELECT (min(created_at) AT TIME ZONE 'UTC')::date AS opened,
+    (max(created_at) FILTER (WHERE type = 'cases.case.closed.v1') AT TIME ZONE 'UTC')::date AS closed
+  FROM outbox WHERE topic = 'cases.case.v1' AND key = $1::text) AS life,
+  generate_series(opened + 1, closed, interval '1 day') AS day
+WHERE (extract(isodow FROM day) < 6 AND day <> ALL (ARRAY[:holidays]::date[]))
+  OR day = ANY (ARRAY[:workdays]::date[])""",
+    ),
     "documentsNotAsked": (
         "ledger",
         """SELECT count(DISTINCT exchange_id) FROM receipt AS gate JOIN receipt AS holder USING (exchange_id)
@@ -53,3 +68,14 @@ WHERE holder.case_id = $1::uuid AND gate.side = 'gate' AND holder.side = 'holder
     ),
 }
 """Figure of the report -> (the deployment whose database is asked, the query)."""
+
+
+@cache
+def queries() -> dict[str, tuple[str, str]]:
+    """Give for each figure the deployment whose database is asked, and the query; holidays are the catalogue's."""
+    (calendar,) = yaml.safe_load((CHECKOUT / "catalogue" / "calendar.yaml").read_text(encoding="utf-8"))
+    days = {name: ", ".join(f"'{day}'" for day in calendar[name]) for name in ("holidays", "workdays")}
+    return {
+        figure: (system, query.replace(":holidays", days["holidays"]).replace(":workdays", days["workdays"]))
+        for figure, (system, query) in _QUERIES.items()
+    }

@@ -16,6 +16,7 @@ SYSTEMS = {
     "data_office": "data-office-desk",
     "education": "education",
     "fire": "fire-brigade",
+    "gas": "gas",
     "health": "health-registry",
     "housing": "housing",
     "hrss": "hrss",
@@ -23,11 +24,13 @@ SYSTEMS = {
     "licensing": "licensing",
     "medical_insurance": "medical-insurance",
     "neighbour_police": "neighbour-police",
+    "power": "power",
     "provident_fund": "provident-fund",
     "public_security": "public-security",
     "tax": "tax-office",
     "tobacco": "tobacco-office",
     "urban": "urban-management",
+    "water": "water",
 }
 """Program -> the system as which it is registered."""
 OnLine = Callable[[str, str], None]
