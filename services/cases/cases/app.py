@@ -95,14 +95,12 @@ class App:
     def _work(self, parts: Parts, registry: Registry, clocks: Clocks) -> dict[str, Part]:
         db, bootstrap = parts.db, self._settings.kafka_bootstrap_servers
         gathering = Gathering(parts)
-        sealing = Sealing(parts)
-        jobs = [
-            gathering.prepare_steps,
-            gathering.ask_next,
-            gathering.send_asks,
-            sealing.seal_tasks,
-            clocks.judge_silence,
-        ]
+        # Each at its own pace: a task that is ready never waits until all that others apply for was started and asked.
+        jobs = {
+            "starts": [gathering.prepare_steps, gathering.ask_next],
+            "asks": [gathering.send_asks],
+            "tasks": [Sealing(parts).seal_tasks, clocks.judge_silence],
+        }
         states, facts = RequestStates(gathering, registry), CertificateFacts(Facts(parts), registry)
         hears = {
             "requests": Consumer(
@@ -113,7 +111,7 @@ class App:
         return {
             "relay": Relay(db, bootstrap).run,
             "upkeep": Upkeep(db).run,
-            "work": CaseWork(db, jobs).run,
+            **{name: CaseWork(db, kind).run for name, kind in jobs.items()},
             "heart": Heart(clocks.beat, self._settings.beat_s).run,
             **{name: consumer.run for name, consumer in hears.items()},
         }

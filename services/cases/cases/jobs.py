@@ -22,7 +22,7 @@ Beat = Callable[[], Awaitable[bool]]
 
 
 class CaseWork:
-    """Runs the jobs whenever there is a hint, and every second without one."""
+    """Runs its jobs one after another whenever there is a hint, and every second without one."""
 
     def __init__(self, db: Database, jobs: Sequence[Job]) -> None:
         self._db = db
