@@ -17,6 +17,8 @@ from contracts.certificates.api import (
     Holder,
     Issue,
     Issued,
+    IssuedTogether,
+    IssueTogether,
     Provisional,
     TransferredFrom,
 )
@@ -24,7 +26,7 @@ from contracts.envelopes import Task
 from tongban.caller import Caller, read
 from tongban.directory import Directory
 from tongban.orders import find_order, holder_of, promise, task_key, task_ref
-from tongban.problems import NotBelieved, NotConfigured
+from tongban.problems import NotBelieved, NotConfigured, Problem
 
 Ending = Literal["cancel", "rescind", "revoke"]
 
@@ -88,13 +90,16 @@ class Register(ABC):
         valid_to: date | None = None,
         to: str | None = None,
         provisional: Provisional | Sequence[str] | None = None,
+        or_new: bool = False,
+        ruling: str | None = None,
     ) -> Issued:
         """Approve a task by issuing, or changing, a certificate that it asks for; repeating it changes nothing.
 
         type, to (the subject's name in the life event): which one, where the task asks for several. organisation: the
         USCC of the organisation that the task founds. provisional: what was promised, where the task says that it is
         given on a promise. Where the task asks for a change, claims are the fields that get another value, in what
-        the holder has. Raises NotBelieved: TASK_ISSUES_OTHERWISE for one that the task doesn't ask for, or not
+        the holder has; or_new: claims are all fields, and where the holder has none yet it is her first. ruling: as in
+        `issue`. Raises NotBelieved: TASK_ISSUES_OTHERWISE for one that the task doesn't ask for, or not
         clearly; TASK_FOUNDS_ORGANISATION without a code for what it founds.
         """
         number, ordered = find_order(task, type, to)
@@ -109,7 +114,13 @@ class Register(ABC):
                 valid_to=valid_to,
                 task=task_ref(task),
             )
-            return await self._send("/v1/certificates/amendments", change, key)
+            try:
+                return await self._send("/v1/certificates/amendments", change, key)
+            except Problem as why:
+                # The second: this task made her first one already, and the answer was lost.
+                if not or_new or why.code not in ("NOT_FOUND", "TASK_ALREADY_ISSUED"):
+                    raise
+                key = f"{key}-new"
         order = Issue(
             office=self.office,
             type=ordered.type,
@@ -118,9 +129,35 @@ class Register(ABC):
             valid_from=valid_from,
             valid_to=valid_to,
             provisional=promise(ordered, provisional),
+            ruling=ruling,
             task=task_ref(task),
         )
         return await self._send("/v1/certificates", order, key)
+
+    async def approve_together(
+        self, task: Task, claims: Sequence[Mapping[str, Any]], *, valid_from: date, valid_to: date | None = None
+    ) -> list[Issued]:
+        """Approve a task by issuing all that it asks for in one commit, or nothing of it, as a marriage needs.
+
+        claims: for each of the task's orders, in their order. None of them may ask for a change. A Problem
+        `TRANSITION_NOT_ALLOWED` says that somebody has one already: then nobody got any.
+        """
+        orders = [
+            Issue(
+                office=self.office,
+                type=ordered.type,
+                holder=holder_of(ordered, None),
+                claims=dict(fields),
+                valid_from=valid_from,
+                valid_to=valid_to,
+                provisional=promise(ordered, None),
+                task=task_ref(task),
+            )
+            for ordered, fields in zip(task.issues, claims, strict=True)
+        ]
+        path, body, key = "/v1/certificates/together", IssueTogether(orders=orders), task_key(task, 1)
+        called = await self._caller.call("POST", path, audience=self._deployment(), model=body, key=key)
+        return list(read(called, IssuedTogether).certificates)
 
     # ------------------------------------------------------------------ reading
     async def certificate(

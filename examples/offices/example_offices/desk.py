@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from contracts.certificates.api import Issued
 from contracts.envelopes import Answer, Share, Task
 from contracts.exchange_bus import Delivery
 from example_offices.clerk import Clerk
 from example_offices.drawer import Drawer, Held, Outcome
-from example_offices.inspecting import Inspector, end
+from example_offices.inspecting import Inspector, end, restore
 from example_offices.program import Say
 from example_offices.rules import Evidence, Paper, Proven, Refused, Rule
 from tongban import Facts, NotBelieved, Office, Problem, is_away
@@ -59,6 +60,8 @@ class Desk:
             opened = await self._office.open(delivery)
             if isinstance(opened.body, Share):
                 self._hear(opened.body)
+                # The newest news of each thing, sealed as it came: what is known of it now.
+                self._drawer.put(delivery)
                 return
         except NotBelieved as why:
             self._say(f"delivery put aside: {why.code}")
@@ -149,17 +152,16 @@ class Desk:
         return verdict.on, rule(task, evidence, verdict.on)
 
     async def _approve(self, task: Task, papers: list[Paper], day: date) -> None:
-        for place, (order, paper) in enumerate(zip(task.issues, papers, strict=True)):
-            issued = await self._office.approve(
-                task,
-                paper.claims,
-                type=order.type,
-                organisation=paper.organisation,
-                to=order.to,
-                valid_from=day,
-                valid_to=paper.valid_to,
-                provisional=None if order.provisional is None else list(paper.conditions),
-            )
+        try:
+            made = await self._issue(task, papers, day)
+        except Problem as why:
+            # Somebody was quicker, as the other of two counters: it is registered already, and nothing came of this.
+            whole = len(papers) == 1 or _go_together(task, papers)
+            if why.code != "TRANSITION_NOT_ALLOWED" or task.deemed or not whole:
+                raise
+            await self._refuse(task, Refused("ALREADY_REGISTERED", "it is registered already, and holds once only"))
+            return
+        for place, (order, paper, issued) in enumerate(zip(task.issues, papers, made, strict=True)):
             self._drawer.note_issued(task.task_id, place, order.type, issued.certificate_id)
             promise = "" if order.provisional is None else f", on a promise, to be checked by {order.provisional}"
             named = paper.claims.get("number") or order.type
@@ -172,6 +174,27 @@ class Desk:
             self._say(f"task {task.task_id}: {task.service} completed")
         self._close(task, "approved")
 
+    async def _issue(self, task: Task, papers: list[Paper], day: date) -> list[Issued]:
+        """Issue what a task asks for: several new ones in one commit or not at all, else one after the other."""
+        if _go_together(task, papers):
+            claims = [paper.claims for paper in papers]
+            return await self._office.approve_together(task, claims, valid_from=day, valid_to=papers[0].valid_to)
+        return [
+            await self._office.approve(
+                task,
+                paper.claims,
+                type=order.type,
+                organisation=paper.organisation,
+                to=order.to,
+                valid_from=day,
+                valid_to=paper.valid_to,
+                provisional=None if order.provisional is None else list(paper.conditions),
+                or_new=paper.or_new,
+                ruling=paper.ruling,
+            )
+            for order, paper in zip(task.issues, papers, strict=True)
+        ]
+
     async def _refuse(self, task: Task, no: Refused) -> None:
         if task.deemed:
             # Silence has decided already; what it calls for can't be refused any more, only put right by hand.
@@ -181,8 +204,11 @@ class Desk:
         self._close(task, "refused")
 
     async def _undo(self, task: Task) -> None:
-        """Cancel what a withdrawn task led to: the right ends without fault."""
+        """Cancel what a withdrawn task led to: the right ends without fault. What it changed is put back."""
         told = False
+        for one in task.undo.restores if task.undo is not None else ():
+            await restore(self._office, one, purpose=task.service, key=f"undo-{task.task_id}-{one.certificate_id}")
+            self._say(f"task {task.task_id}: certificate {one.certificate_id} put back, the applicant withdrew")
         for certificate_id in task.undo.certificate_ids if task.undo is not None else ():
             ended = await end(self._office, certificate_id, "cancel", purpose=task.service, reason="taken back")
             told = told or ended
@@ -266,6 +292,15 @@ class Desk:
             self._clerk.withdraw(task.task_id)
         self._drawer.decided(task.task_id, outcome, [need.request_id for need in task.needs])
         self._open.pop(task.task_id, None)
+
+
+def _go_together(task: Task, papers: list[Paper]) -> bool:
+    """Say whether a task leads to several new certificates that are alike: true of all, or of nobody."""
+    plain = all(
+        not order.amends and order.provisional is None and (order.holder or order.organisation) is not None
+        for order in task.issues
+    )
+    return len(papers) > 1 and plain and len({paper.valid_to for paper in papers}) == 1
 
 
 class _Undecided(Exception):

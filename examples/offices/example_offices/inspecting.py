@@ -2,8 +2,11 @@
 """What comes after a certificate was issued: a promise is checked, a right ends."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
+from contracts.certificates.api import Certificate
+from contracts.envelopes import Restoring
 from example_offices.clerk import Clerk, Found
 from example_offices.drawer import Drawer
 from example_offices.program import Say
@@ -60,3 +63,38 @@ async def end(
         return False
     await office.revoke(certificate_id, held.version, reason=reason, ending=ending)
     return True
+
+
+async def restore(office: Office, changed: Restoring, *, purpose: str, key: str) -> None:
+    """Let a certificate say again what it said before a version of it; what changed since stays.
+
+    Each version that is looked at is a receipt. One that has ended stays as it is.
+    """
+    now = await office.certificate(changed.certificate_id, purpose=purpose)
+    if now.status in ENDED:
+        return
+    made = now
+    while made.version > changed.version:
+        made = await _before(office, made, purpose)
+    before = (await _before(office, made, purpose)).claims
+    claims = {
+        name: before[name] if value == made.claims.get(name) and name in before else value
+        for name, value in now.claims.items()
+    }
+    if claims != now.claims:
+        await office.amend(
+            changed.certificate_id,
+            now.version,
+            claims,
+            valid_from=now.valid_from,
+            valid_to=now.valid_to,
+            provisional=now.provisional,
+            reason="the applicant withdrew",
+            key=f"{key}-{now.version}",
+        )
+
+
+async def _before(office: Office, made: Certificate, purpose: str) -> Certificate:
+    """Give the version before *made*, as it was known until then."""
+    known = made.issued_at - timedelta(microseconds=1)
+    return await office.certificate(made.certificate_id, purpose=purpose, as_of=known.date(), recorded_at=known)

@@ -71,7 +71,8 @@ def moved(task: Task, evidence: Evidence, day: date) -> list[Paper]:
         "address": text_input(task, "newAddress"),
         "maritalState": "unknown",
     }
-    return [Paper(claims)]
+    # Whoever moved in and withdrew may move in again: that she may settle was decided anew.
+    return [Paper(claims, or_new=True, ruling=f"right to settle, case {task.case_id}")]
 
 
 def vehicle(task: Task, evidence: Evidence, day: date) -> list[Paper]:

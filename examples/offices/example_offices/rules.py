@@ -28,12 +28,18 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Paper:
-    """One certificate to issue. organisation: the USCC of one that it founds. conditions: of one given on a promise."""
+    """One certificate to issue. organisation: the USCC of one that it founds. conditions: of one given on a promise.
+
+    or_new: where a change is asked for and there is nothing to change, claims (all fields) make the first. ruling: the
+    decision that allows it after one that ended.
+    """
 
     claims: dict[str, Any]
     valid_to: date | None = None
     organisation: str | None = None
     conditions: tuple[str, ...] = ()
+    or_new: bool = False
+    ruling: str | None = None
 
 
 @dataclass(frozen=True)

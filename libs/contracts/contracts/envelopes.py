@@ -109,8 +109,8 @@ class IssueOrder(Model):
     """What the task asks the office to issue; `holder` is an alias for the office's `answering` key.
 
     `to`: the subject's name in the life event. An organisation stands under `organisation`; neither: the step founds
-    it, and the office gives it its code. `amends`: a new version of the certificate that the holder has. `provisional`:
-    on a promise, to be checked until that day.
+    it, and the office gives it its code. `amends`: a new version of the certificate that the holder has, or her first
+    where the office sees that she has none. `provisional`: on a promise, to be checked until that day.
     """
 
     type: Code
@@ -121,11 +121,23 @@ class IssueOrder(Model):
     provisional: Day | None = None
 
 
+class Restoring(Model):
+    """A certificate that was there before the task, and the version that the task made of it."""
+
+    certificate_id: Id
+    version: int
+
+
 class Undo(Model):
-    """A task of a withdrawn case: cancel what an earlier task led to."""
+    """A task of a withdrawn case: cancel what an earlier task led to, and put back what it changed.
+
+    `restores`: what the task's version changed says again what the version before it said, in a new version; what
+    changed since stays.
+    """
 
     task_id: Id
     certificate_ids: list[Id]
+    restores: list[Restoring] = []
 
 
 class Task(Model):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.envelopes import IssueOrder, Task
-from tongban import NotBelieved
+from tongban import NotBelieved, Problem
 
 Answers = Callable[..., Any]
 FIRM, OTHER, MARKET = "119999000000000941", "11999900000000107N", "1199990000000006XB"
@@ -89,6 +89,34 @@ async def test_a_change_that_a_task_asks_for_names_the_holder_and_the_new_values
     body = json.loads(sent.body)
     assert (body["holder"], body["changes"], body["type"]) == ({"alias": ALIAS}, {"spouse": "x"}, "household")
     assert sent.headers["idempotency-key"] == f"task-{asked.task_id}"
+
+
+async def test_where_there_is_nothing_to_change_yet_the_first_one_is_made(
+    country: Any, issued: Any, refused: Any, new_id: Any
+) -> None:
+    asked = task(new_id, IssueOrder(type="household", to="mover", holder=ALIAS, amends=True))
+    country.answers = [refused("NOT_FOUND", 404), issued, refused("NOT_FOUND", 404)]
+    async with country.office() as office:
+        await office.approve(asked, {"address": "x"}, valid_from=FROM, or_new=True, ruling="case 7")
+        with pytest.raises(Problem) as none:
+            await office.approve(asked, {"address": "x"}, valid_from=FROM)
+    [sent] = country.calls("/v1/certificates")
+    body = json.loads(sent.body)
+    assert (body["holder"], body["claims"], body["ruling"]) == ({"alias": ALIAS}, {"address": "x"}, "case 7")
+    assert sent.headers["idempotency-key"] == f"task-{asked.task_id}-new"
+    assert none.value.code == "NOT_FOUND"
+
+
+async def test_what_is_true_of_all_or_nobody_goes_in_one_call(country: Any, answered: Answers, new_id: Any) -> None:
+    both = task(new_id, *(IssueOrder(type="marriage", to=to, holder=ALIAS) for to in ("one", "other")))
+    one = {"certificateId": new_id(), "version": 1, "licenceId": "1.2.156", "status": "01"}
+    country.answers = [answered({"certificates": [one, one]}, 201)]
+    async with country.office() as office:
+        made = await office.approve_together(both, [{"number": "1"}, {"number": "2"}], valid_from=FROM)
+    [sent] = country.calls("/v1/certificates/together")
+    assert [order["claims"] for order in json.loads(sent.body)["orders"]] == [{"number": "1"}, {"number": "2"}]
+    assert sent.headers["idempotency-key"] == f"task-{both.task_id}"
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,12 @@ class FakeOffice:
         self.bodies: dict[str, Any] = {}
         self.facts: dict[str, Facts | NotBelieved] = {kind: facts(kind) for kind in CLAIMS}
         self.approved: list[dict[str, Any]] = []
+        self.together: list[str] = []
         self.refused: list[str] = []
         self.completed: list[str] = []
         self.changed: list[tuple[str, str, Mapping[str, Any]]] = []
         self.held: dict[str, Certificate] = {}
+        self.earlier: dict[str, list[Certificate]] = {}
         self.trouble: Problem | None = None
 
     def knows(self, one: Task, keyseq: int = 1) -> list[Delivery]:
@@ -122,6 +124,14 @@ class FakeOffice:
         self.approved.append({"claims": claims, "task": task, **more})
         return self._issued(task, claims, more)
 
+    async def approve_together(self, task: Task, claims: list[dict[str, Any]], **more: Any) -> list[Issued]:
+        made = [
+            await self.approve(task, one, type=order.type, to=order.to, provisional=None, **more)
+            for order, one in zip(task.issues, claims, strict=True)
+        ]
+        self.together.append(task.task_id)
+        return made
+
     def _issued(self, task: Task, claims: dict[str, Any], more: dict[str, Any]) -> Issued:
         promise = more["provisional"]
         held = Certificate(
@@ -132,8 +142,11 @@ class FakeOffice:
         self.held[held.certificate_id] = held
         return Issued(certificate_id=held.certificate_id, version=1, licence_id="1.2.3", status="01")
 
-    async def certificate(self, certificate_id: str, *, purpose: str) -> Certificate:
-        return self.held[certificate_id]
+    async def certificate(self, certificate_id: str, *, purpose: str, **known: Any) -> Certificate:
+        if not known:
+            return self.held[certificate_id]
+        earlier = [one for one in self.earlier[certificate_id] if one.issued_at <= known["recorded_at"]]
+        return earlier[-1]
 
     async def revoke(self, certificate_id: str, version: int, *, reason: str, ending: str) -> None:
         self.changed.append((certificate_id, ending, {}))

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from contracts.envelopes import Task
+from contracts.certificates.api import Certificate
+from contracts.envelopes import Restoring, Task, Undo
 from contracts.exchange_bus import Delivery
+from contracts.ids import uuid7
 from example_offices import fire, urban
 from example_offices.clerk import Clerk, Verdict
 from example_offices.desk import Desk, Ways
@@ -18,9 +20,10 @@ from example_offices.drawer import Drawer
 from example_offices.rules import Evidence, Paper, Refused, all_answered
 from tongban import NoAnswer, NotBelieved, Problem
 
-from .doubles import DAY, NOW, FakeOffice, delivery, need, order, task, undone
+from .doubles import DAY, MARKET, NOW, FakeOffice, delivery, need, order, task, undone
 
 STEP = "open-restaurant/r4"
+MARRIAGES = [order("marriage", to).model_copy(update={"holder": "a.b.c.d.e"}) for to in ("one", "other")]
 
 
 def rule(one: Task, held: Evidence, day: date) -> list[Paper]:
@@ -82,9 +85,18 @@ async def test_what_is_decided_is_not_decided_again_after_a_restart(room: Room) 
 
 
 async def test_several_certificates_of_a_task_are_each_issued(room: Room) -> None:
-    both = a_task(issues=[order("marriage", "one"), order("marriage", "other")])
+    both = a_task(issues=MARRIAGES)
     await room.give(room.desk(), room.office.knows(both))
     assert [approved["to"] for approved in room.office.approved] == ["one", "other"]
+    assert room.office.together == [both.task_id]  # true of both, or of nobody
+
+
+async def test_whoever_was_quicker_at_another_counter_has_it(room: Room) -> None:
+    both = a_task(issues=MARRIAGES)
+    room.office.trouble = Problem("TRANSITION_NOT_ALLOWED", 409)
+    await room.give(room.desk(), room.office.knows(both))
+    assert (room.office.approved, room.office.refused) == ([], ["ALREADY_REGISTERED"])
+    assert room.drawer.outcome(both.task_id) == "refused"
 
 
 async def test_a_task_without_papers_is_completed(room: Room) -> None:
@@ -193,6 +205,31 @@ async def test_a_withdrawal_cancels_what_the_task_led_to_once(room: Room) -> Non
     assert room.office.changed == [(certificate, "cancel", {})]
     assert room.office.completed == [one.task_id]  # the second time nothing was left, and somebody must say so
     assert room.drawer.outcome(one.task_id) == "undone"
+
+
+@pytest.mark.parametrize(
+    ("newest", "says"),
+    [
+        ({"place": "new", "months": 3}, {"place": "old", "months": 3}),
+        ({"place": "newer", "months": 3}, None),  # somebody changed it since: that stays
+    ],
+)
+async def test_a_withdrawal_puts_back_what_the_task_changed(
+    room: Room, newest: dict[str, Any], says: dict[str, Any] | None
+) -> None:
+    one, number = a_task(), str(uuid7())
+    versions = [
+        Certificate(
+            certificate_id=number, version=at, office=MARKET, type="contributions", type_version=1, licence_id="1",
+            status="01", claims=claims, valid_from=DAY, issued_at=NOW + timedelta(hours=at), credential="x",
+        )
+        for at, claims in enumerate(({"place": "old", "months": 2}, {"place": "new", "months": 2}, newest), 1)
+    ]  # fmt: skip
+    room.office.held[number], room.office.earlier[number] = versions[-1], versions
+    undo = Undo(task_id=one.task_id, certificate_ids=[], restores=[Restoring(certificate_id=number, version=2)])
+    await room.give(room.desk(), room.office.knows(one.model_copy(update={"undo": undo}))[-1:])
+    assert room.office.changed == ([] if says is None else [(number, "amend", says)])
+    assert room.office.completed == [one.task_id]
 
 
 def test_an_answer_that_nobody_takes_out_goes_after_half_a_year(tmp_path: Path) -> None:

@@ -208,7 +208,8 @@ class LifeEventStep(Model):
     optional: only where the applicant chose its service. input: the fields that the step's offices see, and nobody
     else. commitment: the boolean input by which the applicant promises; due where mode is `commitment`. visit: the
     joint visit that the step shares. on_refusal: what a refusal takes with it: the steps that wait for this one, or
-    all that aren't over. on_withdrawal: whether what was issued is cancelled when the applicant withdraws.
+    all that aren't over. on_withdrawal: whether what was issued is cancelled, and what was
+    changed put back, when the applicant withdraws.
     """
 
     id: Code

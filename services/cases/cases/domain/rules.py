@@ -25,8 +25,13 @@ DECIDABLE = frozenset({"ready", "tasked"})
 
 
 def can_start(step: Step, steps: Sequence[Step]) -> bool:
-    """Say whether a waiting step's predecessors are all fulfilled."""
-    return step.state == "waiting" and all(s.state in FULFILLED for s in _before(step, steps))
+    """Say whether a waiting step's predecessors are all fulfilled, and have led to what they lead to."""
+    return step.state == "waiting" and all(s.state in FULFILLED and not owes(s) for s in _before(step, steps))
+
+
+def owes(step: Step) -> bool:
+    """Say whether a step passed by silence, and what it issues isn't here yet: who needs it would find nothing."""
+    return step.deemed and bool(step.issues) and step.certificate_id is None
 
 
 def is_offer(step: Step) -> bool:
@@ -144,6 +149,16 @@ def fulfilled_by(step: Step, certificates: Sequence[StepCertificate], orders: Se
     """Say whether as many certificates of each type came as were ordered. orders: a type for each order."""
     held = Counter(c.type for c in certificates if c.step_id == step.step_id and c.ended is None)
     return bool(orders) and all(held[kind] >= count for kind, count in Counter(orders).items())
+
+
+def changed(step: Step, certificate: StepCertificate) -> bool:
+    """Say whether a step changed what was there before it: to be put back, not to be ended."""
+    return certificate.version > 1 and any(i.amends and i.type == certificate.type for i in step.issues)
+
+
+def left_to_end(step: Step, certificates: Sequence[StepCertificate]) -> list[StepCertificate]:
+    """Give what the step's office still has to end when it takes back what the step led to."""
+    return [c for c in certificates if c.ended is None and not changed(step, c)]
 
 
 def founded_by(step: Step, kind: str, subjects: Sequence[Subject]) -> Subject | None:

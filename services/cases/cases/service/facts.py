@@ -87,7 +87,7 @@ class Facts:
         held = await store.certificates_of(tx, step.step_id)
         now = self._parts.clock()
         if step.undo_at is not None:
-            if step.state == "done" and all(c.ended is not None for c in held):
+            if step.state == "done" and not domain.left_to_end(step, held):
                 await write_moves(tx, case, [replace(step, state="undone", ended_at=now)], now)
         elif step.mode == "commitment" and step.state == "done" and fact.status == RESCINDED:
             await store.bar(tx, case.applicant, now.date() + BARRED_FOR, case.case_id)

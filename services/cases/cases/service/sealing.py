@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from cases import events, store
+from cases import domain, events, store
 from cases.domain import Case, Need, Order, Step
 from cases.service.papers import proof_issues
 from cases.service.parts import Parts, Turns
@@ -13,7 +13,7 @@ from cases.service.reckoning import begun, days_of
 from contracts import signing, topics
 from contracts.cases import CaseProof
 from contracts.catalogue.calendar import add_working_days, working_day
-from contracts.envelopes import IssueOrder, NeedAnswer, Task, Undo
+from contracts.envelopes import IssueOrder, NeedAnswer, Restoring, Task, Undo
 from contracts.ids import uuid7
 from contracts.receipts import Asker, ReceiptBasis
 from contracts.roles import PLATFORM
@@ -123,9 +123,17 @@ class Sealing:
         )
 
     async def _undo(self, tx: Transaction, step: Step) -> Content:
-        held = [c.certificate_id for c in await store.certificates_of(tx, step.step_id) if c.ended is None]
-        days = days_of(self._parts.catalogue(), step, self._parts.clock())
-        return Content(self._in_days(days), undo=Undo(task_id=step.task_id or "", certificate_ids=held))
+        led_to = await store.certificates_of(tx, step.step_id)
+        undo = Undo(
+            task_id=step.task_id or "",
+            certificate_ids=[c.certificate_id for c in domain.left_to_end(step, led_to)],
+            restores=[
+                Restoring(certificate_id=c.certificate_id, version=c.version)
+                for c in led_to
+                if c.ended is None and domain.changed(step, c)
+            ],
+        )
+        return Content(self._in_days(days_of(self._parts.catalogue(), step, self._parts.clock())), undo=undo)
 
     def _in_days(self, days: int) -> datetime:
         now = self._parts.clock()

@@ -69,8 +69,10 @@ async def steps_to_prepare(tx: Queries, leave: Sequence[str], limit: int) -> lis
     rows = await tx.fetch(
         """SELECT DISTINCT s.case_id FROM step s JOIN case_file c USING (case_id)
            WHERE s.state = 'waiting' AND c.state = 'open' AND s.case_id <> ALL($1::uuid[])
-             AND NOT EXISTS (SELECT 1 FROM step p WHERE p.case_id = s.case_id AND p.state NOT IN ('done', 'skipped')
-                             AND split_part(p.step, '/', 2) = ANY(s.after_steps))
+             AND NOT EXISTS (SELECT 1 FROM step p
+                             WHERE p.case_id = s.case_id AND split_part(p.step, '/', 2) = ANY(s.after_steps)
+                               AND (p.state NOT IN ('done', 'skipped')
+                                    OR p.deemed AND p.certificate_id IS NULL AND p.issues <> '[]'))
            ORDER BY s.case_id LIMIT $2""",
         leave,
         limit,

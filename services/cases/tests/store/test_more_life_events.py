@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Marriage and moving house run as their files say: two people, offers, new versions, three tasks of one step."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cases import store
+from cases.errors import TaskNotOpen
+from cases.service import write_moves
 from contracts.cases import CompleteTask
 from contracts.catalogue import Catalogue
 from contracts.catalogue.check import check
@@ -20,6 +24,7 @@ from .shop import Story
 ROOT = Path(__file__).parents[4]
 POLICE, CIVIL = "119999000000000273", "119999000000000198"
 NEIGHBOUR, TAX, FUND = "11999900000000238J", "119999000000000941", "129999000000001239"
+MEDICAL = "11999900000000043Q"
 WATER, POWER, GAS = "91999900000000166H", "91999900000000174C", "919999000000001827"
 MARRIAGE: dict[str, Any] = {
     "lifeEvent": "marriage",
@@ -146,3 +151,45 @@ async def test_a_move_reaches_everybody_who_needs_the_address(story: DemoStory) 
     for office, step in (("11999900000000043Q", "h4"), ("11999900000000051K", "h5"), (FUND, "h6")):
         await story.amended(office, step)
     assert (await story.house.view(case_id)).state == "completed"
+
+
+async def moved(story: DemoStory, *more: str) -> str:
+    """Give a case in which the mover is registered at her new address, and medical insurance has followed."""
+    services = ["household-settle", "household-release", "household-move", "medical-transfer", *more]
+    case_id = await story.open(**{**MOVE, "input": {**MOVE["input"], "school": "Pine Street"}}, services=services)
+    await story.run()
+    await story.approve(POLICE, "h1")
+    await story.approve(NEIGHBOUR, "h2")
+    await story.approve(POLICE, "h3")
+    await story.amended(MEDICAL, "h4")
+    return case_id
+
+
+async def test_a_withdrawn_move_ends_what_was_new_and_puts_back_what_was_changed(story: DemoStory) -> None:
+    case_id = await moved(story, "school-place")
+    await story.withdraw(case_id)
+    registered, medical = (await story.task(POLICE, "h3")).undo, (await story.task(MEDICAL, "h4")).undo
+    assert registered is not None
+    assert (len(registered.certificate_ids), registered.restores) == (1, [])  # her first household here
+    assert medical is not None
+    assert (medical.certificate_ids, [one.version for one in medical.restores]) == ([], [2])
+    await story.complete(MEDICAL, "h4")
+    states = await story.states(case_id)
+    assert (states["h4"], states["h3"], states["h7"]) == ("undone", "done", "cancelled")
+    with pytest.raises(TaskNotOpen):  # a certificate that stands is not taken back by a word
+        await story.complete(POLICE, "h3")
+
+
+async def test_what_needs_a_paper_that_silence_owes_waits_for_it(story: DemoStory) -> None:
+    case_id = await story.open(**MOVE)
+    await story.run()
+    await story.approve(POLICE, "h1")
+    async with story.house.db.transaction() as tx:
+        case = await store.lock_case(tx, case_id)
+        [release] = [step for step in await store.steps_of_case(tx, case_id) if step.name == "h2"]
+        assert case is not None
+        await write_moves(tx, case, [replace(release, state="done", deemed=True, again="deemed")], story.house.now)
+    await story.run()
+    assert ((await story.states(case_id))["h2"], (await story.states(case_id))["h3"]) == ("done", "waiting")
+    await story.approve(NEIGHBOUR, "h2")
+    assert (await story.states(case_id))["h3"] == "tasked"

@@ -102,7 +102,7 @@ class World:
         found += [(what, s) for s in self.steps if s.state == "offered" for what in ("take", "decline")]
         found += [("answer", s) for s in self.steps if s.state == "gathering"]
         found += [(what, s) for s in self.steps if s.state == "tasked" for what in ("approve", "refuse", "deem")]
-        return found
+        return found + [("hand", s) for s in self.steps if s.state == "done" and domain.owes(s)]
 
     def start(self, step: Step) -> None:
         if domain.is_offer(step):
@@ -147,6 +147,13 @@ class World:
                 self.subjects = [replace(s, organisation=OFFICES[0]) if s == founded else s for s in self.subjects]
         self.move([replace(step, state="done", deemed=what == "deem")])
 
+    def hand(self, step: Step) -> None:
+        """Hand over what passed by silence."""
+        for issue in step.issues:
+            founded = domain.founded_by(step, issue.type, self.subjects)
+            self.subjects = [replace(s, organisation=OFFICES[0]) if s == founded else s for s in self.subjects]
+        self.move([replace(step, certificate_id="c")])
+
     def check(self) -> None:
         assert domain.accountable(self.case, self.steps) == LEAD
         assert all(step.accountable for step in self.steps)
@@ -174,6 +181,8 @@ def _happens(world: World, data: st.DataObject) -> None:
         case "answer":
             codes = [None, None, "NOT_MATCHED", "NO_HOLDER", "EVIDENCE_TIMEOUT"]
             world.answer(step, data.draw(st.sampled_from(codes), label="answer"))
+        case "hand":
+            world.hand(step)
         case _:
             world.end(what, step)
 
