@@ -81,7 +81,7 @@ chaos: setup ## kill processes while it works, ten times each; nothing may be lo
 	$(PYTEST) -s tests/chaos
 
 chaos-short: setup ## the same, each fault once (a few minutes)
-	$(PYTEST) tests/chaos/test_short.py
+	$(PYTEST) tests/chaos/test_short.py tests/chaos/test_restaurant.py
 
 check: lint types imports unit ## all that needs no database: lint, types, imports, unit
 

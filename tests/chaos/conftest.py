@@ -20,6 +20,12 @@ def fields(profile: Profile, folder: Path) -> Iterator[Field]:
         yield Field(stack, folder, SEED)
 
 
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """Give what everything that is drawn is drawn from."""
+    return SEED
+
+
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
     """One process of each service, for all tests of a module: what one test leaves behind, the next one checks too."""

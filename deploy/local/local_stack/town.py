@@ -29,6 +29,8 @@ from tongban.citizen import file
 
 T = TypeVar("T")
 POLL_S: Final = 0.1
+OPEN: Final = "the desk is open"
+"""What a program says once it takes tasks."""
 REGISTERS: Final = (
     "health",
     "land",
@@ -111,6 +113,15 @@ class Town:
         """Keep an office's program running."""
         self.programs[name] = self.start(name, *options)
 
+    def wait_open(self, within_s: float = 60.0) -> None:
+        """Wait until every desk is open: an office's own register stands before that."""
+        end = time.monotonic() + within_s
+        for name, process in self.programs.items():
+            while OPEN not in self.said(name):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise WaitedInVain(f"the desk of {name} isn't open: {self.said(name)}")
+                time.sleep(POLL_S)
+
     def close_desk(self, name: str, *, kill: bool = False) -> None:
         """End an office's program; what it had in hand comes again next time."""
         process = self.programs.pop(name)
@@ -172,6 +183,7 @@ def at_work(stack: Stack, logs: Path, desks: dict[str, tuple[str, ...]] | None =
         town.fill_registers()
         for name, options in (DESKS if desks is None else desks).items():
             town.open_desk(name, *options)
+        town.wait_open()
         yield town
     finally:
         town.close()
