@@ -26,7 +26,7 @@ NAMES = [
     "load_entries",
 ]
 OFFICE = {
-    "acknowledge", "amend", "approve", "ask", "certificate", "complete", "demand", "facts_of", "fetch", "inbox",
+    "acknowledge", "amend", "approve", "approve_together", "ask", "certificate", "complete", "demand", "facts_of", "fetch", "inbox",
     "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request", "resolve",
     "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline",
 }  # fmt: skip
