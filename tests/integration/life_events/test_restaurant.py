@@ -150,7 +150,7 @@ async def test_withdrawn_means_undone(town: Town, owner: Applicant) -> None:
         ({"colour": "green"}, "/input/colour", "UNKNOWN_FIELD"),
         ({"tradeName": "x" * 61}, "/input/tradeName", "TOO_LONG"),
         ({"floorPlan": {**FORM["floorPlan"], "media": "image/png"}}, "/input/floorPlan", "MEDIA"),
-        ({"floorPlan": {**FORM["floorPlan"], "content": "aGVsbG8="}}, "/input/floorPlan", "MEDIA"),
+        ({"floorPlan": {**FORM["floorPlan"], "content": "aGVsbG8="}}, "/input/floorPlan", "FILE_TYPE_WRONG"),
         ({"fireCommitment": False}, "/input/fireCommitment", "COMMITMENT"),
     ],
 )
