@@ -137,7 +137,7 @@ class UseCases:
             serials=Serials(db),
             proving=proving,
         )
-        self.reading = Reading(db=db, alias_book=alias_book)
+        self.reading = Reading(db=db, rulebook=rulebook, alias_book=alias_book)
         self.verifying = Verifying(db=db, rulebook=rulebook, registry=registry, offices=settings.offices)
         self.sharing = Sharing(
             db=db,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """An office reads its own certificate; the receipt is durable before the body leaves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -9,8 +9,10 @@ from certificates import domain, store
 from certificates.errors import NotFound
 from certificates.service.alias_book import AliasBook
 from certificates.service.promises import shown_promise
+from certificates.service.rulebook import Rulebook
 from contracts.certificates import api as models
 from contracts.http import Exchange
+from contracts.receipts import UNLISTED
 from contracts.roles import PLATFORM
 from kit import crash
 from kit.db import Database, Queries
@@ -38,8 +40,9 @@ class Moment:
 class Reading:
     """The use case `read`."""
 
-    def __init__(self, *, db: Database, alias_book: AliasBook) -> None:
+    def __init__(self, *, db: Database, rulebook: Rulebook, alias_book: AliasBook) -> None:
         self._db = db
+        self._rulebook = rulebook
         self._alias_book = alias_book
 
     async def read(
@@ -58,9 +61,15 @@ class Reading:
             raise NotFound
         person = await self._person(certificate)
         async with self._db.transaction() as tx:
-            tx.receipt(_receipt(certificate, person, asker, errand, exchange))
+            tx.receipt(_receipt(certificate, person, asker, self._listed(errand), exchange))
         crash.point("release.after_receipt")
         return view(certificate)
+
+    def _listed(self, errand: Errand) -> Errand:
+        """Give the errand as the public leaf says it: an office's own word, which no list knows, may be anything."""
+        names = self._rulebook.catalogue().names
+        known = errand.purpose in names.purposes or errand.purpose in names.services
+        return errand if known else replace(errand, purpose=UNLISTED)
 
     async def _person(self, certificate: domain.Certificate) -> Subject | None:
         subject = certificate.holder.subject

@@ -35,11 +35,21 @@ async def test_an_office_reads_its_certificate_and_a_receipt_says_so(house: Any,
     assert (leaf.side, leaf.decision, leaf.purpose, leaf.fields) == (
         "view",
         "released",
-        "register-upkeep",
+        "unlisted",
         ["number", "place", "use"],
     )
     assert (leaf.asker.office, leaf.asker.system, leaf.legal_basis.kind) == (names.land, "land-registry", "law")
     assert (sealed.certificate_id, sealed.case_id) == (title_id, names.case)
+
+
+async def test_the_public_receipt_says_a_purpose_that_a_list_knows_and_no_other_word(
+    house: Any, names: Any, title_id: str
+) -> None:
+    for said in ("premises-check", "food-licence", "990101199003078515"):
+        answer = await house.get(names.land, f"/certificates/{title_id}", **{"Tongban-Purpose": said})
+        assert answer.status_code == 200
+    leaves = [leaf for leaf, _ in await house.receipts()]
+    assert [leaf.purpose for leaf in leaves] == ["premises-check", "food-licence", "unlisted"]
 
 
 async def test_no_receipt_no_data(house: Any, names: Any, title_id: str) -> None:
