@@ -10,6 +10,7 @@ ServiceError
 ├── TypeUnknown            404  no such type in the catalogue
 ├── TransitionNotAllowed   409  the table of operations has a dot there
 ├── TaskAlreadyIssued      409  this task has its certificate
+├── OrganisationExists     409  a task founds an organisation that has a certificate of the type
 ├── HolderUnclear          409  the holder has several certificates of the type
 ├── KeyTaken               409  another certificate of the holder has this natural key
 ├── VersionsUsedUp         409  a licence id counts 999 versions
@@ -33,6 +34,7 @@ __all__ = [
     "NotFound",
     "NotInPowerList",
     "NotServed",
+    "OrganisationExists",
     "SerialsUsedUp",
     "SubjectUnknown",
     "TaskAlreadyIssued",
@@ -93,6 +95,12 @@ class TaskAlreadyIssued(ServiceError):
     """409: a certificate was issued for this task, under another Idempotency-Key."""
 
     kind, code, title = Kind.CONFLICT, "TASK_ALREADY_ISSUED", "This task has its certificate"
+
+
+class OrganisationExists(ServiceError):
+    """409: what a task founds is new; this organisation has, or had, a certificate of the type."""
+
+    kind, code, title = Kind.CONFLICT, "ORGANISATION_EXISTS", "The organisation is there already"
 
 
 class HolderUnclear(ServiceError):

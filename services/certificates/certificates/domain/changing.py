@@ -10,7 +10,7 @@ from certificates.errors import VersionChanged
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a certificate stands, read under its lock."""
+    """Where a certificate stands, read under its lock. organisation: its holder, where that is one."""
 
     id: str
     office: str
@@ -22,6 +22,7 @@ class Standing:
     valid_to: date | None
     licence_id: str
     provisional: bool = False
+    organisation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,8 @@ class Amending:
         if standing is None:
             raise NotFound
         domain.check_version(standing, meant.version)
-        if body.task and await store.changes.task_is_used(tx, meant.office, body.task.task_id, standing.id):
-            raise TaskAlreadyIssued
+        if body.task is not None:
+            await self._check_unused(tx, body.task.task_id, draft.certificate)
         change = self._change(standing, meant, body, draft)
         following = replace(draft.certificate, status=change.after.status, event_seq=change.after.event_seq)
         try:
@@ -191,6 +191,12 @@ class Amending:
         tx.notify(SHARE_CHANNEL)
         tx.answer_headers["etag"] = f'"{following.version}"'
         return 201, issued_answer(following)
+
+    async def _check_unused(self, tx: Transaction, task_id: str, c: Certificate) -> None:
+        """A task gives a holder one certificate of a type, new or changed. Raises TaskAlreadyIssued."""
+        await store.changes.hold_task(tx, c.office, task_id)
+        if await store.certificates.task_is_used(tx, c.office, task_id, c.type, c.holder):
+            raise TaskAlreadyIssued
 
     def _change(self, standing: Standing, meant: Meant, body: Amend, draft: Draft) -> Change:
         c = draft.certificate

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from certificates import domain, events, store
-from certificates.domain import TABLE, Certificate, Circumstances, Former, Operation, ShareTask, Status
-from certificates.errors import TaskAlreadyIssued, TransitionNotAllowed
+from certificates.domain import TABLE, Certificate, Circumstances, Condition, Former, Operation, ShareTask, Status
+from certificates.errors import OrganisationExists, TaskAlreadyIssued, TransitionNotAllowed
 from certificates.service.telling import SHARE_CHANNEL, issued_answer
 from contracts.certificates.api import Issued
 from kit.db import Answer, Idem, Transaction, claim_many, store_many
@@ -67,7 +67,7 @@ async def write_issues(tx: Transaction, items: Sequence[ToIssue]) -> list[Answer
 async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issued]:
     """Issue all of them, or none: what one can't be raises, and takes the others with it.
 
-    Raises TransitionNotAllowed, TaskAlreadyIssued, Unavailable.
+    Raises TransitionNotAllowed, TaskAlreadyIssued, OrganisationExists, Unavailable.
     """
     for refused in (await _check_transfers(tx, items)).values():
         raise refused
@@ -85,6 +85,7 @@ async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issu
 async def _check_transfers(tx: Transaction, items: Sequence[ToIssue]) -> dict[Idem, TransitionNotAllowed]:
     """Look whether what comes by transfer was transferred out, and to nobody yet; its lock keeps it so.
 
+    It stays of its type, and an organisation's stays that organisation's; a person has another name in each office.
     The register of an office of another deployment isn't here: there the receiving office's word counts.
     """
     by_former = [(item.certificate.former, item) for item in items if item.certificate.former is not None]
@@ -93,7 +94,9 @@ async def _check_transfers(tx: Transaction, items: Sequence[ToIssue]) -> dict[Id
         standing = await store.changes.lock(tx, former.office, former.certificate_id)
         if standing is None:
             continue
-        left = standing.status == "06" and not await store.changes.arrived(tx, former)
+        c = item.certificate
+        same = (standing.type, standing.organisation) == (c.type, c.holder.organisation)
+        left = same and standing.status == "06" and not await store.changes.arrived(tx, former)
         try:
             now = Circumstances(item.certificate.issued_at.date(), left=left)
             domain.decide(Operation.TRANSFER_IN, None, now)
@@ -118,10 +121,14 @@ def _answer(certificate: Certificate) -> Answer:
 
 
 async def _why_taken(tx: Transaction, certificate: Certificate) -> ServiceError:
-    """Say why a certificate couldn't be inserted: its task has one, or the table of operations forbids it."""
+    """Say why a certificate couldn't be inserted: its task, its former, or the table of operations forbids it."""
     c = certificate
     if c.task_id is not None and await store.certificates.task_is_used(tx, c.office, c.task_id, c.type, c.holder):
         return TaskAlreadyIssued()
+    if c.founds and await store.certificates.is_held(tx, c.office, c.type, c.holder):
+        return OrganisationExists()
+    if c.former is not None and await store.changes.arrived(tx, c.former):
+        return TransitionNotAllowed(operation=Operation.TRANSFER_IN.value, before=None, reason=Condition.LEFT.value)
     status: Status | None = await store.certificates.status_of_natural_key(
         tx, c.office, c.type, c.holder, c.natural_key
     )

@@ -14,8 +14,9 @@ from kit.strictjson import dumps
 async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[ShareTask]]]) -> set[str]:
     """Insert new certificates, each with the facts to be sealed; give the ids of those that could be.
 
-    Left out: whose natural key is taken, or whose task has one of this type and holder. One statement, since this is
-    the hot path; in one order, so that two writers never wait for each other crosswise.
+    Left out: whose natural key is taken; whose task has one of this type and holder, new or changed; what founds an
+    organisation that has one; what comes from a certificate that was taken over. One statement, since this is the hot
+    path; in one order, so that two writers never wait for each other crosswise.
     """
     ordered = sorted((c for c, _ in issued), key=lambda c: (c.office, c.type, c.holder.key, c.natural_key))
     shares = [share for _, of_one in issued for share in of_one]
@@ -35,6 +36,12 @@ async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[
                   AS n (office, id, type, type_version, type_code, subject, organisation, natural_key, claims, version,
                         event_seq, status, licence_id, valid_from, valid_to, issued_at, credential, format, case_id,
                         task_id, conditions, check_by, founds, ruling, former_office, former_id, ord)
+             WHERE NOT EXISTS (SELECT FROM certificate_operation o JOIN certificate x ON (x.office, x.id) =
+                                 (o.office, o.certificate_id)
+                               WHERE o.office = n.office AND o.task_id = n.task_id AND x.type = n.type
+                                 AND x.holder = coalesce(n.subject, n.organisation))
+               AND NOT (n.founds AND EXISTS (SELECT FROM certificate x WHERE x.office = n.office AND x.type = n.type
+                                               AND x.holder = n.organisation AND NOT x.succeeded))
              ORDER BY n.ord
              ON CONFLICT DO NOTHING
              RETURNING office, id, version, event_seq, status),
@@ -86,16 +93,35 @@ def _columns(certificates: Sequence[Certificate]) -> tuple[list[object], ...]:
 
 
 async def task_is_used(tx: Queries, office: str, task_id: str, type_name: str, holder: Holder) -> bool:
-    """Tell whether the task has its certificate of this type: for this holder, or for the organisation it founded."""
+    """Tell whether the task has its certificate of this type: for this holder, or for the organisation it founded.
+
+    A new one or a changed one: it gets one of them.
+    """
     used = await tx.fetchval(
         """SELECT true FROM certificate
-           WHERE office = $1 AND task_id = $2 AND type = $3 AND (holder = $4 OR founds) LIMIT 1""",
+           WHERE office = $1 AND task_id = $2 AND type = $3 AND (holder = $4 OR founds)
+           UNION ALL
+           SELECT true FROM certificate_operation o JOIN certificate c ON (c.office, c.id) =
+             (o.office, o.certificate_id)
+           WHERE o.office = $1 AND o.task_id = $2 AND c.type = $3 AND c.holder = $4
+           LIMIT 1""",
         office,
         UUID(task_id),
         type_name,
         holder.key,
     )
     return used is True
+
+
+async def is_held(tx: Queries, office: str, type_name: str, holder: Holder) -> bool:
+    """Tell whether the holder has, or had, a certificate of the type."""
+    held = await tx.fetchval(
+        "SELECT true FROM certificate WHERE office = $1 AND type = $2 AND holder = $3 AND NOT succeeded LIMIT 1",
+        office,
+        type_name,
+        holder.key,
+    )
+    return held is True
 
 
 async def status_of_natural_key(tx: Queries, office: str, type_name: str, holder: Holder, key: str) -> Status | None:

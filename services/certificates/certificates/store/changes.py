@@ -13,7 +13,7 @@ from kit.db import Queries, Row
 async def lock(tx: Queries, office: str, certificate_id: str) -> Standing | None:
     """Lock one certificate of the office until the commit, and give where it stands."""
     row = await tx.fetchrow(
-        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id, organisation,
                   check_by IS NOT NULL AS provisional
            FROM certificate WHERE office = $1 AND id = $2 FOR UPDATE""",
         office,
@@ -28,7 +28,7 @@ async def lock_expired(tx: Queries, today: date, limit: int) -> list[Standing]:
     Those that somebody else is changing are left for the next round.
     """
     rows = await tx.fetch(
-        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id,
+        """SELECT office, id, type, type_code, version, event_seq, status, valid_to, licence_id, organisation,
                   check_by IS NOT NULL AS provisional
            FROM certificate WHERE valid_to < $1 AND status IN ('01', '02', '99')
            ORDER BY valid_to LIMIT $2 FOR UPDATE SKIP LOCKED""",
@@ -85,15 +85,9 @@ async def write_journal(
     )
 
 
-async def task_is_used(tx: Queries, office: str, task_id: str, certificate_id: str) -> bool:
-    """Tell whether a task changed this certificate already."""
-    used = await tx.fetchval(
-        "SELECT true FROM certificate_operation WHERE office = $1 AND task_id = $2 AND certificate_id = $3",
-        office,
-        UUID(task_id),
-        UUID(certificate_id),
-    )
-    return used is True
+async def hold_task(tx: Queries, office: str, task_id: str) -> None:
+    """Let no other change for this task go on until the commit."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{office} {task_id}")
 
 
 async def arrived(tx: Queries, former: Former) -> bool:
@@ -118,4 +112,5 @@ def _standing(row: Row) -> Standing:
         valid_to=row["valid_to"],
         licence_id=row["licence_id"],
         provisional=row["provisional"],
+        organisation=row["organisation"],
     )
