@@ -113,7 +113,7 @@ class Town:
         """Keep an office's program running."""
         self.programs[name] = self.start(name, *options)
 
-    def wait_open(self, within_s: float = 60.0) -> None:
+    def wait_open(self, within_s: float = 180.0) -> None:
         """Wait until every desk is open: an office's own register stands before that."""
         end = time.monotonic() + within_s
         for name, process in self.programs.items():

@@ -15,7 +15,7 @@ from example_offices.serving import serve
 def release(task: Task, evidence: Evidence, day: date) -> list[Paper]:
     """Move-home/h2: another city has decided to take the mover. No paper is asked."""
     all_answered(task)
-    return [Paper({"holder": SELF, "number": numbered("QC", task), "releasedOn": day.isoformat()})]
+    return [Paper({"holder": SELF, "number": numbered("QC", task), "releasedOn": day.isoformat()}, or_new=True)]
 
 
 RULES = {"move-home/h2": release}

@@ -58,7 +58,7 @@ def settle(task: Task, evidence: Evidence, day: date) -> list[Paper]:
     address = text_input(task, "newAddress")
     if not address:
         raise Refused("INPUT_MISSING", "the new address is missing")
-    return [Paper({"holder": SELF, "number": numbered("ZQ", task), "address": address})]
+    return [Paper({"holder": SELF, "number": numbered("ZQ", task), "address": address}, or_new=True)]
 
 
 def moved(task: Task, evidence: Evidence, day: date) -> list[Paper]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local_stack.offices import CIVIL_AFFAIRS
-from local_stack.town import Applicant, Town
+from local_stack.town import Applicant, Town, until
 from tongban import Citizen, Office, Problem
 
 from .recount import found_again
@@ -60,6 +60,12 @@ async def certificates(town: Town, case_id: str, step: str) -> list[tuple[str, i
     return [(row["id"], row["version"]) for row in await town.rows("cases", sql, case_id, f"{EVENT}/{step}")]
 
 
+async def reads(one: Applicant, case_id: str, steps: set[str]) -> bool:
+    """Say whether somebody finds receipts of all these steps."""
+    view = await one.citizen.all_receipts()
+    return steps <= {str(receipt.step) for receipt in view.receipts if receipt.case_id == case_id}
+
+
 async def test_two_marry_with_nothing_in_their_hands(wedding: Town, person: LoggedIn, desk: Opened) -> None:
     cook = await person("cook")
     case_id = await apply(cook, "waitress")
@@ -105,6 +111,13 @@ async def test_two_marry_with_nothing_in_their_hands(wedding: Town, person: Logg
     assert (tax.needs, tax.answered) == (1, 1)
     assert (view.report.uploads, view.report.demands_refused, view.report.deemed_steps) == (0, 3, 0)
     await found_again(wedding, view)
+    # Each reads in her receipts what was asked about her, for which step; and the applicant what was refused.
+    waitress = await person("waitress")
+    done = {one.step for one in view.steps if one.state == "done"}
+    await until(lambda: reads(cook, case_id, done), "a receipt of every step")
+    await until(lambda: reads(waitress, case_id, {f"{EVENT}/{name}" for name in ("m1", "m2", "m4")}), "hers")
+    receipts = (await cook.citizen.all_receipts()).receipts
+    assert sum(r.leaf.purpose == "proof-demand" and r.leaf.decision == "refused" for r in receipts) == 3
 
 
 async def test_whoever_is_married_is_not_married_again(wedding: Town, person: LoggedIn) -> None:
@@ -138,9 +151,9 @@ async def test_two_counters_register_one_person_at_once(wedding: Town, person: L
         ),
         return_exceptions=True,
     )
-    [lost] = [at for at, end in enumerate(ends) if isinstance(end, BaseException)]
-    assert isinstance(ends[lost], Problem)
-    assert ends[lost].code == "TRANSITION_NOT_ALLOWED"
+    [(lost, why)] = [(at, end) for at, end in enumerate(ends) if isinstance(end, BaseException)]
+    assert isinstance(why, Problem)
+    assert why.code == "TRANSITION_NOT_ALLOWED"
     (winner, won_case), (loser, lost_case) = cases[1 - lost], cases[lost]
     await winner.until_step(won_case, "m4", "done")
     assert len(await certificates(wedding, won_case, "m3")) == 2
