@@ -152,7 +152,8 @@ class Alternative:
 class Need:
     """One thing that a step needs about one subject. body: the ask's exact bytes; None where nothing could be asked.
 
-    States: unsent -> asked -> answered | refused; where another way is left, `next` (to be asked) -> passed (it was).
+    States: unsent -> asked -> answered | refused; where another way is left, or its time was over before it was sent,
+    `next` (to be asked anew) -> passed (it was).
     proves: the fact's name in the proof list. alternatives: ways not tried yet. holder: the office that is asked.
     """
 

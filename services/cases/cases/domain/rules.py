@@ -173,8 +173,11 @@ def accountable(case: Case, steps: Sequence[Step]) -> str:
 
 
 def _ended(step: Step, now: datetime) -> Step:
-    over = step.state in FINAL_STEPS and step.ended_at is None
-    return replace(step, ended_at=now) if over else step
+    """Note a step's end. What a task led to before it was given up half-way is taken back."""
+    if step.state not in FINAL_STEPS or step.ended_at is not None:
+        return step
+    half = step.state in ("refused", "cancelled") and step.certificate_id is not None
+    return replace(undoing(step, now) if half else step, ended_at=now)
 
 
 def _after(step: Step) -> list[str]:

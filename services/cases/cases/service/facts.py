@@ -37,8 +37,8 @@ class Facts:
 
     async def on_facts(self, tx: Transaction, heard: Sequence[Heard]) -> None:
         """Complete or undo the steps that facts are about. What is of no case of ours changes nothing."""
-        hits = [(one, await _step_of(tx, one)) for one in heard]
-        found = sorted(((s.case_id, one, s.step_id) for one, s in hits if s is not None), key=lambda hit: hit[0])
+        hits = [(step, one) for one in heard for step in await _steps_of(tx, one)]
+        found = sorted(((s.case_id, one, s.step_id) for s, one in hits), key=lambda hit: hit[0])
         for case_id, one, step_id in found:
             case = await store.lock_case(tx, case_id)
             steps = await store.steps_of_case(tx, case_id)
@@ -60,7 +60,7 @@ class Facts:
         await store.attach(tx, held)
         now = self._parts.clock()
         after = replace(step, certificate_id=step.certificate_id or fact.certificate_id)
-        if late:  # nobody waits for it any more: what came after the end is taken back
+        if late or step.undo_at is not None:  # nobody waits for it any more: what came after the end is taken back
             after = replace(after, again="undo", undo_at=step.undo_at or now)
         elif step.state in domain.DECIDABLE:
             orders = [order.type for order in await store.orders_of(tx, step.step_id)]
@@ -86,18 +86,23 @@ class Facts:
         await store.end_certificate(tx, step.step_id, fact.certificate_id, fact.status)
         held = await store.certificates_of(tx, step.step_id)
         now = self._parts.clock()
-        if step.undo_at is not None:
-            if step.state == "done" and not domain.left_to_end(step, held):
-                await write_moves(tx, case, [replace(step, state="undone", ended_at=now)], now)
-        elif step.mode == "commitment" and step.state == "done" and fact.status == RESCINDED:
+        broken = step.mode == "commitment" and fact.provisional and fact.status == RESCINDED
+        if broken:  # whoever withdrew meanwhile has promised all the same
             await store.bar(tx, case.applicant, now.date() + BARRED_FOR, case.case_id)
+        if step.state != "done":
+            return
+        if broken:
             await write_moves(tx, case, domain.promise_broken(step, steps, now), now)
+        elif step.undo_at is not None and not domain.left_to_end(step, held):
+            await write_moves(tx, case, [replace(step, state="undone", ended_at=now)], now)
 
 
-async def _step_of(tx: Transaction, one: Heard) -> Step | None:
+async def _steps_of(tx: Transaction, one: Heard) -> Sequence[Step]:
+    """Give the steps that a fact is about: a certificate's end is of every step that led to a version of it."""
     if one.kind == "revoked":
-        return await store.step_of_certificate(tx, one.fact.certificate_id)
-    return None if one.fact.task_id is None else await store.step_of_task(tx, one.fact.task_id)
+        return await store.steps_of_certificate(tx, one.fact.certificate_id)
+    step = None if one.fact.task_id is None else await store.step_of_task(tx, one.fact.task_id)
+    return [] if step is None else [step]
 
 
 def _ordered(step: Step, one: Heard) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from cases import domain, events, store
-from cases.domain import Case, Need, Order, Step, Subject, Want
+from cases.domain import Alternative, Case, Need, Order, Step, Subject, Want
 from cases.errors import PersonUnknown
 from cases.service.address_book import Addresses
 from cases.service.moves import make_tasks, write_moves
@@ -16,7 +16,7 @@ from cases.service.planning import Question, alias_uses, choose, orders, plan, w
 from cases.service.reckoning import days_of
 from contracts.catalogue import Catalogue
 from contracts.catalogue.calendar import add_working_days
-from contracts.exchange_bus import EvidenceRequest
+from contracts.exchange_bus import AskEvidence, EvidenceRequest
 from contracts.http import Exchange
 from kit.db import Transaction
 from kit.errors import Kind, ServiceError
@@ -24,6 +24,8 @@ from kit.errors import Kind, ServiceError
 _PASSING_KINDS = frozenset({Kind.UNAVAILABLE, Kind.THROTTLED, Kind.UNAUTHENTICATED, Kind.BAD_UPSTREAM})
 _PASSING_CODES = frozenset({"REQUEST_STILL_RUNNING", "DEADLINE_EXCEEDED"})
 
+TOO_LATE = "CLOCKS_DONT_FIT"
+"""What exchange-bus says of an ask that it was handed when its time was over."""
 EVIDENCE_ENDS = {"answered": "answered", "refused": "refused", "expired": "refused", "withdrawn": "refused"}
 PROOF_MARGIN = timedelta(days=1)
 """A case proof outlives the asks that cite it by this."""
@@ -86,19 +88,22 @@ class Gathering:
             try:
                 started += await self._start(step, applicant, subjects)
             except PersonUnknown:  # nobody whom an office could issue anything to
-                started += await self._change(step, replace(step, state="refused", code="SUBJECT_UNKNOWN"))
+                refused = replace(step, state="refused", code="SUBJECT_UNKNOWN")
+                started += await self._change(step, refused)
             except (ServiceError, PartyKeyMissing) as why:
                 if isinstance(why, ServiceError) and not passes(why):
                     raise
         return started
 
     async def _change(self, step: Step, changed: Step) -> int:
-        """Change a waiting step without papers. Gives 0 when somebody else was quicker."""
+        """Change a waiting step without papers; a refusal takes its own with it. Gives 0 when somebody was quicker."""
         async with self._parts.db.transaction() as tx:
             case = await _locked_with(tx, step, "waiting")
             if case is None:
                 return 0
-            await write_moves(tx, case, [changed], self._parts.clock())
+            refused = changed.state == "refused"
+            lost = domain.cancelled_by(changed, await store.steps_of_case(tx, case.case_id)) if refused else []
+            await write_moves(tx, case, [changed, *lost], self._parts.clock())
         return 1
 
     async def _start(self, step: Step, applicant: str, subjects: Sequence[Subject]) -> int:
@@ -145,7 +150,7 @@ class Gathering:
             return await store.needs_to_go_on(tx, leave, limit)
 
     async def _go_on(self, need: Need) -> int:
-        """Put the next alternative in the place of a need that nobody could answer; with none left it is refused."""
+        """Put the next ask in the place of a need that nobody could answer; with no way left it is refused."""
         try:
             return await self._ask_next(need)
         except PartyKeyMissing:
@@ -159,7 +164,8 @@ class Gathering:
             applicant, subjects = await store.applicant_of(tx, case_id), await store.subjects_of(tx, case_id)
             step = next(s for s in await store.steps_of_case(tx, case_id) if s.step_id == need.step_id)
         known = {(s.name, s.position): s for s in subjects}
-        ways = [(a.type, known[a.name, a.position]) for a in need.alternatives]
+        again = [Alternative(need.type, need.subject_name, need.subject_position)] if need.code == TOO_LATE else []
+        ways = [(a.type, known[a.name, a.position]) for a in (*again, *need.alternatives)]
         one = choose(catalogue, step, ways, now.date())
         book = await self._addresses.of(alias_uses(step, applicant, [one], []))
         async with self._parts.db.transaction() as tx:
@@ -202,9 +208,14 @@ class Gathering:
             case = await store.lock_case(tx, hit[1]) if hit else None
             if case is None:
                 return 0
-            await _resolve(tx, need, "refused", code)
+            end = "next" if code == TOO_LATE and self._passed_unsent(need) else "refused"
+            await _resolve(tx, need, end, code)
             await make_tasks(tx, case, await store.steps_of_case(tx, case.case_id))
         return 1
+
+    def _passed_unsent(self, need: Need) -> bool:
+        """Say whether an ask's time was over before exchange-bus had it: nobody was asked, so it is asked anew."""
+        return AskEvidence.model_validate_json(need.body or b"").deadline <= self._parts.clock()
 
 
 def passes(why: ServiceError) -> bool:
@@ -225,11 +236,11 @@ def _wants(catalogue: Catalogue, step: Step, on: date) -> tuple[Want, ...]:
 
 
 async def _locked_with(tx: Transaction, step: Step, state: str) -> Case | None:
-    """Lock the case of a step; None where the case is over or the step has moved on."""
+    """Lock the case of a step; None where the case is over or the step isn't as it was read before."""
     case = await store.lock_case(tx, step.case_id)
     current = [s for s in await store.steps_of_case(tx, step.case_id) if s.step_id == step.step_id]
-    open_still = case is not None and case.state == domain.OPEN and current and current[0].state == state
-    return case if open_still else None
+    still = case is not None and case.state == domain.OPEN and step.state == state and current == [step]
+    return case if still else None
 
 
 async def _put_asks(tx: Transaction, asks: Sequence[Ask]) -> None:

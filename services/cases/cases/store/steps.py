@@ -16,7 +16,7 @@ _COLUMNS: Final = """step_id, case_id, step, office, service, mode, after_steps,
 _OF_CASE: Final = f"SELECT {_COLUMNS} FROM step WHERE case_id = $1 ORDER BY step_id"  # noqa: S608 - column names only
 _OF_TASK: Final = f"SELECT {_COLUMNS} FROM step WHERE task_id = $1"  # noqa: S608
 _OF_CERTIFICATE: Final = f"""SELECT {_COLUMNS} FROM step
-  WHERE step_id = (SELECT step_id FROM step_certificate WHERE certificate_id = $1 LIMIT 1)"""  # noqa: S608
+  WHERE step_id IN (SELECT step_id FROM step_certificate WHERE certificate_id = $1) ORDER BY step_id"""  # noqa: S608
 _TO_SEAL: Final = f"""SELECT {_COLUMNS} FROM step WHERE state = 'ready' AND step_id <> ALL($1::uuid[])
   UNION ALL
   SELECT {_COLUMNS} FROM step WHERE again IS NOT NULL AND state <> 'ready' AND step_id <> ALL($1::uuid[])
@@ -55,13 +55,10 @@ async def step_of_task(tx: Queries, task_id: str) -> Step | None:
     return read_step(row) if row is not None else None
 
 
-async def step_of_certificate(tx: Queries, certificate_id: str) -> Step | None:
-    """Give the step that led to a certificate, None for one of no case."""
-    row = await tx.fetchrow(
-        _OF_CERTIFICATE,
-        certificate_id,
-    )
-    return read_step(row) if row is not None else None
+async def steps_of_certificate(tx: Queries, certificate_id: str) -> list[Step]:
+    """Give the steps that led to a certificate: one, several where others led to later versions, none of no case."""
+    rows = await tx.fetch(_OF_CERTIFICATE, certificate_id)
+    return [read_step(row) for row in rows]
 
 
 async def steps_to_prepare(tx: Queries, leave: Sequence[str], limit: int) -> list[str]:

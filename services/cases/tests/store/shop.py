@@ -201,11 +201,11 @@ class Story:
         }  # fmt: skip
         return Fact.model_validate(said)
 
-    async def end(self, office: str, kind: str, certificate_id: str, status: str) -> None:
+    async def end(self, office: str, kind: str, certificate_id: str, status: str, **changes: Any) -> None:
         """Let an office end a certificate."""
         said = {
             "certificateId": certificate_id, "version": 1, "office": office, "type": kind,
-            "typeCode": f"{office}001", "status": status,
+            "typeCode": f"{office}001", "status": status, **changes,
         }  # fmt: skip
         await self.house.hear(Fact.model_validate(said), "revoked")
         await self.run()

@@ -28,7 +28,7 @@ LOOKS: dict[str, Callable[[Queries], Awaitable[object]]] = {
     "subjects": lambda tx: store.subjects_of(tx, ID),
     "steps of a case": lambda tx: store.steps_of_case(tx, ID),
     "a step by its task": lambda tx: store.step_of_task(tx, ID),
-    "a step by its certificate": lambda tx: store.step_of_certificate(tx, ID),
+    "steps by their certificate": lambda tx: store.steps_of_certificate(tx, ID),
     "needs of a step": lambda tx: store.needs_of_step(tx, ID),
     "a need by its exchange": lambda tx: store.lock_need_of_exchange(tx, ID),
     "orders of a step": lambda tx: store.orders_of(tx, ID),

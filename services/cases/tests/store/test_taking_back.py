@@ -108,7 +108,7 @@ async def test_a_false_promise_undoes_what_rested_on_it_and_bars_who_gave_it(sto
     [check] = await story.approve(FIRE, "r5", provisional=True)
     await story.approve(MARKET, "r4")
     [pack] = await story.approve(DESK, "r8")
-    await story.end(FIRE, "fire-check", check, "03")
+    await story.end(FIRE, "fire-check", check, "03", provisional=True)
     assert (await story.step(case_id, "r5")).code == "COMMITMENT_FALSE"
     told = (await story.envelopes(DESK))[-1][1]
     assert told.undo is not None
@@ -126,7 +126,7 @@ async def test_a_false_promise_undoes_what_rested_on_it_and_bars_who_gave_it(sto
 async def test_what_waits_for_a_false_promise_is_cancelled(story: Story) -> None:
     case_id = await licensed(story)
     [check] = await story.approve(FIRE, "r5", provisional=True)
-    await story.end(FIRE, "fire-check", check, "03")
+    await story.end(FIRE, "fire-check", check, "03", provisional=True)
     states = await story.states(case_id)
     assert (states["r5"], states["r8"], states["r4"]) == ("undone", "cancelled", "tasked")
 
