@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 from contracts.catalogue.entries import LifeEvent, LifeEventStep, Need
 from contracts.catalogue.faults import Fault, Index
-from contracts.catalogue.list_rules import repeated, unknown
+from contracts.catalogue.list_rules import OF_THE_APPLICANT, repeated, unknown
 
 Path = list[str | int]
 _MEDIA = frozenset({"application/pdf", "image/png", "image/jpeg"})
-_OF_THE_APPLICANT = frozenset({"applicant", "commitment", "contract"})
 
 
 def check_given(index: Index, event: LifeEvent) -> Iterator[Fault]:
@@ -46,12 +45,7 @@ def _check_input(index: Index, event: LifeEvent, step: LifeEventStep, path: Path
         yield from unknown(index, event, here, name, inputs, "input")
         for proof in index.proofs:
             asks = proof.asked_by in step.tasks and proof.service == step.service
-            if (
-                asks
-                and proof.proves == inputs.get(name)
-                and proof.route not in _OF_THE_APPLICANT
-                and index.holds(proof)
-            ):
+            if asks and proof.proves == inputs.get(name) and proof.route not in OF_THE_APPLICANT and index.holds(proof):
                 yield index.fault(event, here, "INPUT_HELD", f"{proof.id} says who else knows it (route {proof.route})")
     yield from repeated(index, event, [*path, "input"], step.input)
     if step.visit is not None:

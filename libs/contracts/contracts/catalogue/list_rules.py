@@ -25,6 +25,8 @@ Path = Sequence[str | int]
 _TYPE_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}[0-9]{3}", re.ASCII)
 _SHARING = frozenset({"unconditional", "conditional", "notShared"})
 _NEEDS_SOURCES = frozenset({"register", "licence"})
+OF_THE_APPLICANT = frozenset({"applicant", "commitment", "contract"})
+"""Routes by which only the applicant, or the parties, can prove the fact."""
 
 
 def check_office(index: Index, office: Office, *, test_area: bool) -> Iterator[Fault]:
@@ -126,11 +128,23 @@ def check_proof(index: Index, entry: Proof) -> Iterator[Fault]:
         if entry.sources:
             detail = "an office holds it: the applicant isn't asked"
             yield index.fault(entry, ["route"], "HELD_BY_OFFICE", detail)
+        yield from _check_held(index, entry)
         yield from _check_repeated(index, entry)
     if clocks.asker_waits(entry) > clocks.LONGEST:
         yield index.fault(entry, ["clocks", "first"], "CLOCKS_DONT_FIT", "no request waits for more than 30 days")
     for at, source in enumerate(entry.sources):
         yield from _check_source(index, entry, at, source)
+
+
+def _check_held(index: Index, entry: Proof) -> Iterator[Fault]:
+    """Where another entry says who else knows the fact, an office that cites this one would ask the applicant."""
+    for other in index.proofs:
+        same = (other.asked_by, other.service, other.proves) == (entry.asked_by, entry.service, entry.proves)
+        meet = None in (other.step, entry.step) or other.step == entry.step
+        elsewhere = other.route not in OF_THE_APPLICANT
+        if same and meet and elsewhere and overlap(index.holds(other), index.holds(entry)):
+            detail = f"{other.id} says who else knows it (route {other.route})"
+            yield index.fault(entry, ["route"], "HELD_BY_OFFICE", detail)
 
 
 def _check_repeated(index: Index, entry: Proof) -> Iterator[Fault]:
