@@ -17,6 +17,7 @@ HOST: Final = "https://tongban.example"
 ISSUERS: Final = f"{HOST}/issuers/"
 TYPES: Final = f"{HOST}/types/"
 CERTIFICATE_URN: Final = "urn:uuid:"
+_LAST: Final = datetime.max.replace(microsecond=0, tzinfo=UTC)
 COPY_LIFE: Final = timedelta(days=365)
 """The licence is long, its copies are short and renewed."""
 
@@ -33,9 +34,9 @@ class Credentials:
         """Give the certificate with the office's own copy: every field, licence id and certificate id."""
         now = self._clock()
         starts = max(now, _start(certificate.valid_from))
-        ends = starts + COPY_LIFE
+        ends = _later(starts, COPY_LIFE)
         if certificate.valid_to is not None:  # both days are included
-            ends = min(ends, _start(certificate.valid_to + timedelta(days=1)))
+            ends = min(ends, _later(_start(certificate.valid_to), timedelta(days=1)))
         credential = formats.issue(
             {
                 **certificate.claims,
@@ -90,3 +91,8 @@ def vct(certificate: Certificate) -> str:
 
 def _start(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """Add, up to the last second that there is: 9999-12-31 is what registers write for ever."""
+    return moment + min(by, _LAST - moment)

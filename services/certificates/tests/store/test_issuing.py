@@ -260,3 +260,10 @@ async def test_who_does_not_come_through_the_gateway_is_refused(house: Any, titl
     del headers["tongban-hop"]
     answer = await house.client.post("/v1/certificates", content=json.dumps(title()), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "TOKEN_INVALID")
+
+
+async def test_the_last_day_that_there_is_may_be_named(house: Any, licence: Body, names: Any) -> None:
+    for at, days in enumerate(({"validTo": "9999-12-31"}, {"validFrom": "9999-12-31"})):
+        body = licence(**days, claims={"number": f"F-{at}", "place": "x"})
+        answer = await house.post(names.market, "/certificates", body, key=f"k{at}")
+        assert answer.status_code == 201, answer.text
