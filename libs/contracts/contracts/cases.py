@@ -308,7 +308,7 @@ class ClockMoved(Model):
 
 
 class DemandMade(Model):
-    """201: the demand stands; the applicant sees it in the case."""
+    """201: the demand stands, on that entry of the proof list."""
 
     demand_id: Id
     proves: Code

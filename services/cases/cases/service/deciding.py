@@ -9,14 +9,13 @@ from cases.domain import Case, Need, Step
 from cases.errors import Refused, TaskIssues, TaskNotOpen, TaskUnknown
 from cases.service.address_book import read_platform_alias
 from cases.service.gates import pass_gates
-from cases.service.gathering import passes
 from cases.service.moves import write_moves
 from cases.service.parts import Parts
 from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
 from contracts.exchange_bus import DemandAccepted, DemandProof
 from contracts.http import Exchange
 from contracts.roles import PLATFORM
-from kit import aliases
+from kit import aliases, proof_gate
 from kit.db import Answer, Idem, Transaction, fingerprint
 
 
@@ -90,11 +89,11 @@ class Deciding:
     async def _judged(
         self, step: Step, said: DemandOnApplicant, wish: DemandProof, key: str, exchange: Exchange
     ) -> DemandAccepted:
-        """Have the gate judge a demand; a refusal for good is counted before it is passed on."""
+        """Have the gate judge a demand; a proof that it refuses is counted before the refusal is passed on."""
         try:
             return await pass_gates(self._parts, wish, key, exchange)
         except Refused as why:
-            if not passes(why):
+            if why.code in proof_gate.CODES:  # what else is refused is no verdict on the proof
                 async with self._parts.db.transaction() as tx:
                     now, task_id = self._parts.clock(), step.task_id or ""
                     await store.count_refused(tx, key, step.case_id, task_id, said.proves, why.code, now)

@@ -20,6 +20,9 @@ from contracts.exchange_bus import AskEvidence, EvidenceRequest
 from contracts.http import Exchange
 from kit.db import Transaction
 from kit.errors import Kind, ServiceError
+from kit.telemetry import get_logger
+
+log = get_logger()
 
 _PASSING_KINDS = frozenset({Kind.UNAVAILABLE, Kind.THROTTLED, Kind.UNAUTHENTICATED, Kind.BAD_UPSTREAM})
 _PASSING_CODES = frozenset({"REQUEST_STILL_RUNNING", "DEADLINE_EXCEEDED"})
@@ -90,9 +93,10 @@ class Gathering:
             except PersonUnknown:  # nobody whom an office could issue anything to
                 refused = replace(step, state="refused", code="SUBJECT_UNKNOWN")
                 started += await self._change(step, refused)
-            except (ServiceError, PartyKeyMissing) as why:
-                if isinstance(why, ServiceError) and not passes(why):
-                    raise
+            except PartyKeyMissing:
+                log.warning("step_waits", code="NO_OFFICE_KEY", step=step.step)
+            except ServiceError as why:  # whatever holds this one up, the case's other steps go on
+                log.warning("step_waits", code=why.code, step=step.step)
         return started
 
     async def _change(self, step: Step, changed: Step) -> int:

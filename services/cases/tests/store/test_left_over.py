@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Nothing is left over: half-issued tasks, late certificates, shared ones, asks whose time passed unsent."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 import pytest
 
 from cases import store
+from cases.clients import AliasKey
 from cases.errors import CaseInputInvalid, Refused
-from contracts.cases import TakeOffer
+from cases.service import Gathering
+from contracts.cases import DemandOnApplicant, TakeOffer
 from contracts.exchange_bus import AskEvidence
-from kit.errors import Kind, UpstreamError
+from contracts.http import Exchange
+from kit.errors import Forbidden, Kind, UpstreamError
 
-from .conftest import COOK, OWNER, House
-from .shop import FIRE, MARKET, SHOP, SIGNS, Story
+from .conftest import COOK, OWNER, FakeIdentity, House
+from .shop import FIRE, MARKET, SHOP, SIGNS, TAX, Story
 from .test_life_events import licensed, story
 from .test_taking_back import deem
 
@@ -135,3 +139,32 @@ async def test_a_yes_is_not_lost_to_a_worker_that_looked_before_it(story: Story)
     await story.house.applying.take_offer(OWNER, case_id, "o1", yes, story.idem())
     assert await story.house.gathering._change(seen, replace(seen, state="offered")) == 0
     assert (await story.states(case_id))["o1"] == "waiting"
+
+
+class Choosy(FakeIdentity):
+    """Mints nothing for one office."""
+
+    async def aliases(self, subject: str, to: Sequence[AliasKey]) -> Mapping[AliasKey, str]:
+        if any(party == TAX for party, _ in to):
+            raise Forbidden
+        return await super().aliases(subject, to)
+
+
+async def test_a_step_that_is_held_up_for_good_holds_up_no_other_of_its_case(story: Story) -> None:
+    house = story.house
+    house.gathering = Gathering(replace(house.parts, identity=Choosy(house.keys)))
+    case_id = await licensed(story)
+    assert await story.states(case_id) == {
+        "r1": "done", "r3": "waiting,tasked", "r4": "tasked", "r5": "tasked", "r6": "tasked", "r7": "skipped",
+        "r8": "waiting", "o1": "offered",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "counted"), [("HELD_BY_OFFICE", 1), ("CONTEXT_MISMATCH", 0)])
+async def test_only_what_the_proof_gate_refuses_is_a_demand_refused(story: Story, code: str, counted: int) -> None:
+    case_id = await licensed(story)
+    task, wish = await story.task(MARKET, "r4"), DemandOnApplicant(proves="title")
+    story.house.bus.refusal = Refused(UpstreamError(Kind.INVALID, code))
+    with pytest.raises(Refused):
+        await story.house.deciding.demand(MARKET, task.task_id, wish, story.idem(MARKET), Exchange.new())
+    assert (await story.house.view(case_id)).report.demands_refused == counted
