@@ -19,27 +19,32 @@ from typing import Any
 
 import uvloop
 
-from bench import crypto, delivery, evidence, issuing, lists, machine, starting
+from bench import crypto, delivery, evidence, issuing, lists, machine, restaurants, starting
 from bench.report import Report, Row
 from bench.world import BenchFailedError, World
 from local_stack.harness import Stack
 
-PARTS = ("crypto", "lists", "start", "memory", "delivery", "issue", "evidence")
+PARTS = ("crypto", "lists", "start", "memory", "delivery", "issue", "evidence", "cases")
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured. rounds: of each; floor and ours take turns."""
+    """How much is measured. rounds: of each; floor and ours take turns.
+
+    restaurants: applications at once. finished: cases that lie in the tables besides, the second time.
+    """
 
     rounds: int
     crypto_s: float
     issue_s: float
     events: int
     evidence_s: float
+    restaurants: int
+    finished: int
 
 
-FULL = Size(rounds=3, crypto_s=0.5, issue_s=8.0, events=20_000, evidence_s=15.0)
-QUICK = Size(rounds=1, crypto_s=0.05, issue_s=1.0, events=2_000, evidence_s=2.0)
+FULL = Size(rounds=3, crypto_s=0.5, issue_s=8.0, events=20_000, evidence_s=15.0, restaurants=100, finished=100_000)
+QUICK = Size(rounds=1, crypto_s=0.05, issue_s=1.0, events=2_000, evidence_s=2.0, restaurants=10, finished=10_000)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,6 +104,10 @@ def _on_stack(report: Report, parts: Sequence[str], size: Size, stack: Stack, fo
         ),
         "issue": ("Issuing", lambda: issuing.rows(world, size.rounds, size.issue_s)),
         "evidence": ("Evidence", lambda: evidence.rows(world, size.rounds, size.evidence_s)),
+        "cases": (
+            "Restaurants: from the form to the last step",
+            lambda: restaurants.rows(world, size.rounds, size.restaurants, size.finished),
+        ),
     }
     memory = starting.memory(stack, "idle after start") if "memory" in parts else []
     for part in parts:

@@ -18,10 +18,13 @@ from tongban.tokens import SandboxTokens
 BORN = date(1961, 7, 1)
 
 
-async def register(world: World, count: int) -> list[tuple[str, str]]:
-    """Register *count* people; gives (persona, number) of each."""
+async def register(world: World, count: int, born: date = BORN) -> list[tuple[str, str]]:
+    """Register *count* people, all born on one day; gives (persona, number) of each.
+
+    born: a day of one's own keeps others from giving the same people a second title.
+    """
     batch = secrets.token_hex(3)
-    people = [(f"bench-{batch}-{i}", number) for i, number in enumerate(_numbers(count))]
+    people = [(f"bench-{batch}-{i}", number) for i, number in enumerate(_numbers(count, born))]
     bootstrap = Bootstrap(world.stack.plan.keyring.bootstrap(), world.stack.url)
 
     def post() -> None:
@@ -42,10 +45,10 @@ async def platform_pseudonyms(world: World, personas: Sequence[str]) -> list[str
     return found
 
 
-def _numbers(count: int) -> list[str]:
+def _numbers(count: int, born: date) -> list[str]:
     """Numbers that are right in themselves, of the area that nobody lives in."""
     today, start = datetime.now(UTC).date(), secrets.randbelow(900 - count)
-    return [_checked(f"{TEST_AREA}{BORN:%Y%m%d}{start + i:03d}", today) for i in range(count)]
+    return [_checked(f"{TEST_AREA}{born:%Y%m%d}{start + i:03d}", today) for i in range(count)]
 
 
 def _checked(digits: str, today: date) -> str:

@@ -143,11 +143,13 @@ def expect(answer: HttpAnswer, *statuses: int) -> HttpAnswer:
     return answer
 
 
-async def until(question: Callable[[], Awaitable[bool]], what: str, within_s: float = 60.0) -> float:
+async def until(
+    question: Callable[[], Awaitable[bool]], what: str, within_s: float = 60.0, every_s: float = 0.02
+) -> float:
     """Ask again until the answer is yes; gives the seconds that it took. Raises BenchFailedError in time."""
     began = time.monotonic()
     while not await question():
         if time.monotonic() - began > within_s:
             raise BenchFailedError(f"waited {within_s:.0f} s for {what}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every_s)
     return time.monotonic() - began

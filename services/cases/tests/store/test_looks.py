@@ -46,7 +46,8 @@ class Planner:
         self.plan = ""
 
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
-        rows = await self._tx.fetch(f"EXPLAIN {query}", *args)
+        explain = f"EXPLAIN {query}"
+        rows = await self._tx.fetch(explain, *args)
         self.plan += "\n".join(row[0] for row in rows) + "\n"
         return []
 
