@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What must hold of a life event: every step can start, everybody in it may do what it asks of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from contracts.catalogue.entries import LifeEvent, LifeEventStep, Need
-from contracts.catalogue.faults import Fault, Index, find_cycle
+from contracts.catalogue.entries import Entry, LifeEvent, LifeEventStep, Need
+from contracts.catalogue.faults import Fault, Index, covers, find_cycle
 from contracts.catalogue.input_rules import check_given
 from contracts.catalogue.list_rules import check_words, repeated, unknown
 from contracts.catalogue.subject_rules import check_subjects
@@ -75,8 +75,15 @@ def _check_step(index: Index, event: LifeEvent, step: LifeEventStep, path: Path)
         yield from unknown(index, event, here, office, index.offices, "office")
         if not index.has_power(office, step.service):
             yield index.fault(event, here, "POWER_MISSING", f"the office has no power over {step.service}")
-        if not index.responsible(reference, office):
+        elif not _last(index, event, [p for p in index.powers if (p.office, p.service) == (office, step.service)]):
+            detail = f"the office has no power over {step.service} for as long as the event is in force"
+            yield index.fault(event, here, "POWER_MISSING", detail)
+        answering = index.responsible(reference, office)
+        if not answering:
             yield index.fault(event, here, "RESPONSIBILITY_MISSING", f"nobody answers for {reference}")
+        elif not _last(index, event, answering):
+            detail = f"nobody answers for {reference} for as long as the event is in force"
+            yield index.fault(event, here, "RESPONSIBILITY_MISSING", detail)
     for nth, need in enumerate(step.needs):
         yield from _check_need(index, event, step, need, [*path, "needs", nth])
     for nth, issue in enumerate(step.issues):
@@ -85,6 +92,11 @@ def _check_step(index: Index, event: LifeEvent, step: LifeEventStep, path: Path)
         if issue.type in index.types and not any(index.attests(office, issue.type) for office in step.tasks):
             detail = f"no office of the step may issue {issue.type}"
             yield index.fault(event, [*path, "issues", nth, "type"], "POWER_MISSING", detail)
+
+
+def _last(index: Index, event: LifeEvent, entries: Sequence[Entry]) -> bool:
+    """Say whether one of *entries* is in force on every day that *event* is."""
+    return covers([period for entry in entries for period in index.holds(entry)], index.holds(event))
 
 
 def _check_need(index: Index, event: LifeEvent, step: LifeEventStep, need: Need, path: Path) -> Iterator[Fault]:

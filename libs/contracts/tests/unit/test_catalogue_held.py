@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A fact that an office holds has no second entry beside it by which the applicant could be asked."""
+"""Ways round the lists that no release takes: a second entry beside a held fact, a step that outlives its power."""
 
 import copy
 import json
@@ -42,3 +42,18 @@ def test_a_held_fact_has_no_way_round(step: str | None) -> None:
 def test_another_fact_or_another_time_is_no_way_round() -> None:
     assert _faults_beside(proves="floor-colour") == []
     assert _faults_beside(**{"from": "2025-01-01", "to": HELD["from"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"), [("power/PW-0204", "POWER_MISSING"), ("responsibility/RS-0241", "RESPONSIBILITY_MISSING")]
+)
+def test_a_step_lasts_no_longer_than_its_power_and_whoever_answers_for_it(entry: str, code: str) -> None:
+    changed = [{**one, "to": "2025-10-01"} if f"{one['kind']}/{one['id']}" == entry else one for one in DEMO]
+    _entries, faults = check(changed, test_area=True)
+    assert ("/lifeEvent/open-restaurant/steps/3/tasks/0", code) in [(fault.pointer, fault.code) for fault in faults]
+    followed = [*changed, *({**one, "id": f"{one['id']}-b", "from": "2025-10-01"} for one in DEMO if _is(one, entry))]
+    assert check(followed, test_area=True)[1] == []
+
+
+def _is(one: dict[str, Any], name: str) -> bool:
+    return bool(f"{one['kind']}/{one['id']}" == name)
