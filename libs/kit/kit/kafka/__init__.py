@@ -7,6 +7,7 @@ bootstrap is `host:port`, several separated by commas. Everything that may fail 
 from kit.kafka.admin import cluster_ready, ensure_topics, existing_topics
 from kit.kafka.client import KafkaAway, Raw, kafka_errors
 from kit.kafka.group import GroupReader
+from kit.kafka.groups import end_offsets, group_offsets, rewind
 from kit.kafka.producer import BatchProducer, Outgoing, Sent
 from kit.kafka.tail import tail
 
@@ -18,8 +19,11 @@ __all__ = [
     "Raw",
     "Sent",
     "cluster_ready",
+    "end_offsets",
     "ensure_topics",
     "existing_topics",
+    "group_offsets",
     "kafka_errors",
+    "rewind",
     "tail",
 ]

@@ -17,7 +17,8 @@ READY_S: Final = 20.0
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give a client of the cluster while the block runs. Raises KafkaAway."""
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_MS)
     with kafka_errors():
         try:
@@ -34,7 +35,7 @@ async def ensure_topics(bootstrap: str, specs: Iterable[Topic], *, replication: 
     Raises KafkaAway, also when the broker refuses a topic.
     """
     wanted = list(specs)
-    async with _admin(bootstrap) as client:
+    async with admin(bootstrap) as client:
         known = set(await client.list_topics())
         missing = [_new_topic(spec, replication, city=city) for spec in wanted if spec.name not in known]
         if missing:
@@ -47,14 +48,14 @@ async def ensure_topics(bootstrap: str, specs: Iterable[Topic], *, replication: 
 
 async def existing_topics(bootstrap: str) -> frozenset[str]:
     """Name the topics that exist. Raises KafkaAway."""
-    async with _admin(bootstrap) as client:
+    async with admin(bootstrap) as client:
         return frozenset(await client.list_topics())
 
 
 async def cluster_ready(bootstrap: str, nodes: int = 1) -> bool:
     """Tell whether a metadata answer comes, with at least *nodes* brokers in it. An open port proves nothing."""
     try:
-        async with _admin(bootstrap) as client:
+        async with admin(bootstrap) as client:
             cluster = await client.describe_cluster()
             return len(cluster["brokers"]) >= nodes
     except KafkaAway:
