@@ -27,8 +27,8 @@ NAMES = [
 ]
 OFFICE = {
     "acknowledge", "amend", "approve", "approve_together", "ask", "certificate", "complete", "demand", "facts_of",
-    "fetch", "inbox", "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request", "resolve",
-    "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline",
+    "fetch", "inbox", "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request",
+    "resolve", "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline",
 }  # fmt: skip
 CITIZEN = {"all_receipts", "case", "check", "handle", "open_case", "plan", "receipts", "take_offer", "withdraw"}
 
