@@ -168,7 +168,7 @@ async def to_the_silence(scene: Scene, case_id: str) -> str:
 
 
 @pytest.mark.usefixtures("clerks")
-@pytest.mark.parametrize("victim", ["cases", "kafka", "exchange-bus", "postgres"])
+@pytest.mark.parametrize("victim", ["cases", "kafka", "exchange-bus", "postgres", "gateway", "certificates-3"])
 async def test_what_an_office_decided_while_we_were_away_counts(scene: Scene, victim: str) -> None:
     """The office's time ends while it can't reach us: that is our outage and not its silence."""
     town, stack = scene.town, scene.town.stack

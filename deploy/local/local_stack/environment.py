@@ -81,6 +81,11 @@ def _special(around: Surroundings, deployment: Deployment) -> dict[str, str]:
         plain["OFFICES"] = ",".join(guests.offices_of(around.layout, deployment))
     for called in deployment.calls:
         plain[f"{called.upper().replace('-', '_')}_URLS"] = ",".join(around.urls(called))
+    if deployment.system == "cases":
+        # Not called, only asked whether they are there: cases is ready without them.
+        plain["GATEWAY_URLS"] = ",".join(around.urls("gateway"))
+        issuing = [system for system, other in DEPLOYMENTS.items() if other.role == "certificates"]
+        plain["CERTIFICATES_URLS"] = json.dumps({system: around.urls(system) for system in issuing})
     if deployment.system == "gateway":
         others = [system for system in DEPLOYMENTS if system != "gateway"]
         plain["UPSTREAMS"] = json.dumps({system: around.urls(system) for system in others})

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from cases.api import routers
-from cases.clients import HttpExchangeBus, HttpIdentity, WayToOffices
+from cases.clients import HttpExchangeBus, HttpIdentity, WaysToIssue, WayToOffices
 from cases.consumers import CertificateFacts, RequestStates
 from cases.domain.clocks import Pulse
 from cases.jobs import CaseWork, Heart
@@ -67,8 +67,7 @@ class App:
             ask_deadline_s=s.ask_deadline_s,
             sandbox=s.sandbox,
         )
-        way = WayToOffices(s.kafka_bootstrap_servers, bus, s.operator)
-        clocks = Clocks(parts, way.is_open, _pulse(s))
+        clocks = await self._clocks(stack, parts, registry, assertions, bus)
         state = {
             "authenticator": Authenticator(s, registry, trust, system_clock),
             "planning": Planning(catalogue.current, system_clock),
@@ -91,6 +90,20 @@ class App:
         return Running(
             app=app, parts=running, health=watch(Health(), db, "cases", registry=registry, catalogue=catalogue)
         )
+
+    async def _clocks(
+        self, stack: AsyncExitStack, parts: Parts, registry: Registry, assertions: AssertionSigner, bus: ServiceClient
+    ) -> Clocks:
+        """Build what judges silence, with clients of all that an office's answer passes."""
+        s, doors, deployments = self._settings, [bus], {}
+        if s.gateway_urls:
+            door = ServiceClient("gateway", s.gateway_urls, signer=assertions, audience="gateway")
+            doors.append(await stack.enter_async_context(door))
+        for system, urls in s.certificates_urls.items():
+            client = ServiceClient(system, urls, signer=assertions, audience=system)
+            deployments[system] = await stack.enter_async_context(client)
+        way = WayToOffices(s.kafka_bootstrap_servers, doors, s.operator)
+        return Clocks(parts, way.is_open, _pulse(s), WaysToIssue(deployments, registry))
 
     def _work(self, parts: Parts, registry: Registry, clocks: Clocks) -> dict[str, Part]:
         db, bootstrap = parts.db, self._settings.kafka_bootstrap_servers

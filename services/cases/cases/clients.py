@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The two services that cases calls: identity for aliases, exchange-bus for evidence and the proof gate."""
+"""The services that cases calls: identity for aliases, exchange-bus for evidence and the proof gate.
 
+Others are only asked whether they are there: nobody is silent whom an outage of ours keeps from answering.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -8,7 +12,7 @@ from cases.errors import PersonUnknown, Refused
 from contracts import http as headers_of
 from contracts.exchange_bus import DemandAccepted, DemandProof, EvidenceRequest
 from contracts.http import Exchange
-from contracts.identity import Aliases, AliasUse, MintAliases
+from contracts.identity import Aliases, AliasUse, MintAliases, SystemRecord
 from contracts.roles import PLATFORM
 from kit.errors import Kind, ServiceError, UpstreamError
 from kit.http import HttpAnswer, ServiceClient
@@ -79,21 +83,59 @@ class HttpExchangeBus:
 
 
 class WayToOffices:
-    """Whether offices get their tasks, and what they decide comes back: by Kafka, and by exchange-bus's inbox."""
+    """Whether offices get their tasks, and what they decide comes back: by Kafka, and through the door to the inbox."""
 
-    def __init__(self, bootstrap: str, exchange_bus: ServiceClient, operator: str) -> None:
+    def __init__(self, bootstrap: str, doors: Sequence[ServiceClient], operator: str) -> None:
+        """doors: exchange-bus itself, and the gateway, which leads to it."""
         self._bootstrap = bootstrap
-        self._exchange_bus = exchange_bus
+        self._doors = doors
         # A public figure that exchange-bus reads from its database: the answer doesn't matter, that there is one does.
         self._path = f"/v1/public/refusals?office={operator}"
 
     async def is_open(self) -> bool:
-        """Ask both. A refusal is an answer too."""
+        """Ask all. A refusal is an answer too."""
         if not await cluster_ready(self._bootstrap):
             return False
-        try:
-            await self._exchange_bus.call("GET", self._path)
-        except ServiceError as why:
-            kind = why.upstream_kind if isinstance(why, UpstreamError) else why.kind
-            return kind not in (Kind.UNAVAILABLE, Kind.TIMEOUT)
-        return True
+        return all(await asyncio.gather(*(_answers(door, self._path) for door in self._doors)))
+
+
+class Offices(Protocol):
+    """What is known of systems: `kit.registry.Registry`."""
+
+    def system(self, system_id: str) -> SystemRecord | None:
+        """Give the record of a system in force."""
+        ...
+
+
+class WaysToIssue:
+    """Whether offices can issue what a task calls for: each has a certificates deployment that answers for it."""
+
+    def __init__(self, deployments: Mapping[str, ServiceClient], registry: Offices) -> None:
+        """deployments: by system id."""
+        self._deployments = deployments
+        self._registry = registry
+
+    def system_of(self, office: str) -> str | None:
+        """Name the deployment that answers for an office; None for one that isn't ours to watch."""
+        return next((system for system in self._deployments if office in self._offices(system)), None)
+
+    async def answering(self) -> Mapping[str, Sequence[str]]:
+        """Give the deployments that answer now, each with its offices."""
+        systems = list(self._deployments)
+        # Any path will do: what it says to one that it doesn't know is an answer.
+        said = await asyncio.gather(*(_answers(self._deployments[system], "/") for system in systems))
+        return {system: self._offices(system) for system, answers in zip(systems, said, strict=True) if answers}
+
+    def _offices(self, system: str) -> Sequence[str]:
+        record = self._registry.system(system)
+        return record.offices if record is not None else ()
+
+
+async def _answers(door: ServiceClient, path: str) -> bool:
+    """Tell whether anybody is there: a refusal is an answer too."""
+    try:
+        await door.call("GET", path)
+    except ServiceError as why:
+        kind = why.upstream_kind if isinstance(why, UpstreamError) else why.kind
+        return kind not in (Kind.UNAVAILABLE, Kind.TIMEOUT)
+    return True

@@ -18,6 +18,10 @@ class Settings(ServiceSettings):
     """Addresses of identity, separated by commas."""
     exchange_bus_urls: tuple[str, ...]
     """Addresses of exchange-bus, separated by commas."""
+    gateway_urls: tuple[str, ...] = ()
+    """Addresses of the gateway, asked whether offices can reach us; without any, its outages count as silence."""
+    certificates_urls: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """JSON: system id -> addresses of a certificates deployment, asked whether its offices can issue; likewise."""
     ask_deadline_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 3600
     """Seconds that an office has to answer an evidence request."""
 

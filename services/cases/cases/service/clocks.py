@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Deadlines that pass, outages in which they don't, and the heartbeat that tells an office's silence from our own."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cases import domain, events, store
 from cases.domain import Case, Step
-from cases.domain.clocks import Outage, Pulse, beaten, may_judge, open_now, verdict
+from cases.domain.clocks import Heartbeat, Outage, Pulse, beaten, may_judge, open_now, verdict
 from cases.errors import ClockTooFar, OutageInvalid
 from cases.service.moves import write_moves
 from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from cases.service.reckoning import LONG_AGO, begun, deadlines, reckoned_now
+from cases.store import pulses
 from cases.store.clocks import DueStep
 from contracts import topics
 from contracts.cases import ClockMoved, MoveClock, RecordOutage
@@ -29,35 +31,54 @@ LONGEST_OUTAGE = timedelta(days=92)
 FARTHEST = timedelta(days=3650)
 """How far a sandbox's clock may be ahead."""
 
+Gap = tuple[datetime, datetime]
+"""From the beat before it to the one after it, in real time."""
 WayIsOpen = Callable[[], Awaitable[bool]]
 """Whether offices can get their tasks, and what they decide can come back."""
 
 
-class Clocks:
-    """Use cases of time. way_is_open: asked before each beat."""
+class Issuing(Protocol):
+    """The deployments by which offices issue: an office whose own is away can't approve anything."""
 
-    def __init__(self, parts: Parts, way_is_open: WayIsOpen, pulse: Pulse) -> None:
+    def system_of(self, office: str) -> str | None:
+        """Name the one that answers for an office; None where there is none to watch."""
+        ...
+
+    async def answering(self) -> Mapping[str, Sequence[str]]:
+        """Give those that answer now, each with its offices."""
+        ...
+
+
+class Clocks:
+    """Use cases of time. way_is_open: asked before each beat. issuing: asked with it; None where nobody is watched."""
+
+    def __init__(self, parts: Parts, way_is_open: WayIsOpen, pulse: Pulse, issuing: Issuing | None = None) -> None:
         self._parts = parts
         self._way_is_open = way_is_open
         self._pulse = pulse
+        self._issuing = issuing
         self._due = Turns[DueStep](lambda due: due.step_id)
 
     async def beat(self) -> bool:
         """Note that the whole way to the offices is open, our outbox and database included. Gives whether it is.
 
         A gap between two beats that is longer than an outage of ours may be *is* one: it is recorded before the beat,
-        in the same commit, so that nobody is judged by the time in which nobody could reach us.
+        in the same commit, so that nobody is judged by the time in which nobody could reach us. A deployment by which
+        offices issue has a pulse of its own, and a gap in it is an outage of those offices.
         """
         if not await self._way_is_open():
             return False
+        answering = await self._issuing.answering() if self._issuing is not None else {}
         async with self._parts.db.transaction() as tx:
             if await store.oldest_unsent(tx) > self._pulse.gap:
                 return False
             now = self._parts.clock()
             beat, gap = beaten(await store.lock_heartbeat(tx, now), now, self._pulse)
             if gap is not None:
-                await self._note_gap(tx, *gap)
+                await self._note_gap(tx, None, *gap)
             await store.store_heartbeat(tx, beat)
+            for system in sorted(answering):
+                await self._beat_of(tx, system, answering[system], now, gap)
             await self._restart_unsent(tx)
         return True
 
@@ -98,11 +119,21 @@ class Clocks:
 
         return await self._parts.db.once(idem, work)
 
-    async def _note_gap(self, tx: Transaction, since: datetime, until: datetime) -> None:
+    async def _beat_of(
+        self, tx: Transaction, system: str, offices: Sequence[str], now: datetime, ours: Gap | None
+    ) -> None:
+        """Note that a deployment lives. ours: the platform's own gap, in which nobody could be asked."""
+        beat, gap = beaten(await pulses.lock_issuing_heartbeat(tx, system, now), now, self._pulse)
+        if gap is not None and (ours is None or gap[0] < ours[0]):
+            for office in offices:
+                await self._note_gap(tx, office, *gap)
+        await pulses.store_issuing_heartbeat(tx, system, beat)
+
+    async def _note_gap(self, tx: Transaction, office: str | None, since: datetime, until: datetime) -> None:
         ahead = await reckoned_now(self._parts, tx) - self._parts.clock()
-        outage = Outage(None, since + ahead, until + ahead)
+        outage = Outage(office, since + ahead, until + ahead)
         await store.insert_outage(tx, str(uuid7()), outage, "heartbeat", until)
-        log.warning("platform_outage", seconds=round((until - since).total_seconds()))
+        log.warning("platform_outage", office=office, seconds=round((until - since).total_seconds()))
 
     async def _restart_unsent(self, tx: Transaction) -> None:
         """A task that the broker refuses can't have reached its office: its clock hasn't begun."""
@@ -136,21 +167,27 @@ class Clocks:
 
     async def _is_silent(self, tx: Transaction, step: Step) -> bool:
         """Say whether the office has had its whole time, with the way open to the end of it and beyond."""
-        last, real = await store.heartbeat(tx), self._parts.clock()
-        now = await reckoned_now(self._parts, tx)
+        real, now = self._parts.clock(), await reckoned_now(self._parts, tx)
         deadline = (await deadlines(self._parts, tx, [step])).get(step.step_id, now)
         if deadline > now:
             await store.look_again(tx, step.step_id, deadline)
             return False
         # The way was open after the deadline too: what was decided in time has left the office.
-        if last is None or not may_judge(last, real, self._pulse) or last.beat_at + (now - real) < deadline:
-            return False
+        for last in await self._last_beats(tx, step.office):
+            if last is None or not may_judge(last, real, self._pulse) or last.beat_at + (now - real) < deadline:
+                return False
         outages = await store.outages_since(tx, step.tasked_at or LONG_AGO, [step.office])
         if open_now(outages, step.office, now):
             return False
         task_id = step.task_id or ""
         unsent = await store.task_is_unsent(tx, task_id, topics.envelope_topic(step.office))
         return not unsent and not await store.fact_is_parked(tx, task_id)
+
+    async def _last_beats(self, tx: Transaction, office: str) -> list[Heartbeat | None]:
+        """Give the last beat of the platform, and of what the office issues by."""
+        system = self._issuing.system_of(office) if self._issuing is not None else None
+        ours = await store.heartbeat(tx)
+        return [ours] if system is None else [ours, await pulses.issuing_heartbeat(tx, system)]
 
     async def _answer_silence(self, tx: Transaction, case: Case, step: Step) -> None:
         real = self._parts.clock()

@@ -24,6 +24,7 @@ from local_stack.testing import DatabaseAt, FreshDatabase
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)  # a Tuesday
 SIGNS, MARKET, LEAD = "119999000000000866", "1199990000000006XB", "119999000000002030"
 DEADLINE = datetime(2026, 12, 2, tzinfo=UTC)  # the end of Tuesday, five working days later
+DEPLOYMENT = "certificates-9"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 PULSE = Pulse(gap=MINUTE, settle=timedelta(seconds=30))
 RULES = {"shop/signs": ("deemed", "low"), "shop/food": ("escalate", "high"), "shop/risky": ("deemed", "medium")}
@@ -53,9 +54,10 @@ class Town:
 
     def __init__(self, dbs: tuple[Database, Database]) -> None:
         self.now, self.bus_answers, self.catalogue = NOW, True, catalogue_of(RULES)
+        self.deployment_answers = True
         self.db = dbs[0]
         self.parts, self.other_parts = (self._parts(db) for db in dbs)
-        self.clocks, self.other = (Clocks(p, self._bus, PULSE) for p in (self.parts, self.other_parts))
+        self.clocks, self.other = (Clocks(p, self._bus, PULSE, self) for p in (self.parts, self.other_parts))
         self.deciding = Deciding(self.other_parts)
 
     def _parts(self, db: Database) -> Parts:
@@ -67,6 +69,14 @@ class Town:
 
     async def _bus(self) -> bool:
         return self.bus_answers
+
+    def system_of(self, office: str) -> str | None:
+        """Name the deployment by which an office issues: SIGNS alone has one."""
+        return DEPLOYMENT if office == SIGNS else None
+
+    async def answering(self) -> dict[str, tuple[str, ...]]:
+        """Give the deployments that answer now, with their offices."""
+        return {DEPLOYMENT: (SIGNS,)} if self.deployment_answers else {}
 
     async def task(self, name: str = "signs", office: str = SIGNS) -> str:
         """Give an office a task now, in a case of its own, delivered; gives the task's id."""
@@ -123,6 +133,8 @@ class Town:
     async def _beat_row(self, at: datetime) -> None:
         async with self.db.transaction() as tx:
             await tx.execute("UPDATE heartbeat SET beat_at = $1", at)
+            if self.deployment_answers:
+                await tx.execute("UPDATE issuing_heartbeat SET beat_at = $1", at)
 
 
 @asynccontextmanager

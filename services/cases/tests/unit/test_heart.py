@@ -2,12 +2,13 @@
 """The heart beats whatever happens, and knows when the way to the offices is shut."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cases import clients, jobs
-from cases.clients import WayToOffices
+from cases.clients import WaysToIssue, WayToOffices
 from cases.jobs import Heart
 from kit.errors import Kind, NotFound, ServiceError, Unavailable, UpstreamError, UpstreamUnavailable
 
@@ -77,4 +78,39 @@ async def test_the_way_is_open_when_the_bus_and_the_inbox_answer(
 
     monkeypatch.setattr(clients, "cluster_ready", answers)
     bus: Any = Answers(why)
-    assert await WayToOffices("kafka:1", bus, "o").is_open() is expected
+    assert await WayToOffices("kafka:1", [bus], "o").is_open() is expected
+
+
+async def test_the_way_is_shut_when_one_door_of_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answers(bootstrap: str) -> bool:
+        return True
+
+    monkeypatch.setattr(clients, "cluster_ready", answers)
+    bus: Any = Answers(None)
+    gateway: Any = Answers(UpstreamUnavailable())
+    assert not await WayToOffices("kafka:1", [bus, gateway], "o").is_open()
+
+
+class Deployment:
+    """A certificates deployment that knows no such path, or isn't there."""
+
+    def __init__(self, *, there: bool) -> None:
+        self.there = there
+
+    async def call(self, method: str, path: str) -> None:
+        raise UpstreamError(Kind.NOT_FOUND, "NOT_FOUND", {}) if self.there else UpstreamUnavailable()
+
+
+class Systems:
+    """A registry that knows which offices a deployment answers for."""
+
+    def system(self, system_id: str) -> Any:
+        offices = {"certificates-1": ("a", "b"), "certificates-2": ("c",)}.get(system_id)
+        return None if offices is None else SimpleNamespace(offices=offices)
+
+
+async def test_an_office_can_issue_while_the_deployment_that_answers_for_it_does() -> None:
+    deployments: Any = {"certificates-1": Deployment(there=True), "certificates-2": Deployment(there=False)}
+    ways = WaysToIssue(deployments, Systems())
+    assert await ways.answering() == {"certificates-1": ("a", "b")}
+    assert [ways.system_of(office) for office in "bcd"] == ["certificates-1", "certificates-2", None]
