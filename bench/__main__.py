@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`python -m bench`: start a stack of its own, measure part by part, print rows. Asserts nothing.
 
-make bench                              all parts, about ten minutes
-python -m bench --quick                 every part once and short, below a minute: does it work at all?
+make bench                              all parts, about twenty minutes
+python -m bench --quick                 every part once and short: does it work at all?
 python -m bench --only issue,evidence   some parts
 python -m bench --json figures.json     the rows as JSON too
 """

@@ -9,7 +9,6 @@ goes into the next one. No reading, no locks, no rules, no signature, no other s
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from bench.machine import Meter, Used
 from bench.world import BenchDatabase, World
 from cases import events, store
 from cases.domain import Case, Need, Order, Step, StepCertificate, Subject
@@ -198,15 +198,15 @@ async def _emit(book: Notebook, said: Sequence[Event]) -> None:
 class BareLife:
     """A database with the tables of cases, and one connection that writes to it."""
 
-    def __init__(self, settings: BenchDatabase, sample: Sample) -> None:
-        self._settings, self._sample = settings, sample
+    def __init__(self, settings: BenchDatabase, sample: Sample, meter: Meter) -> None:
+        self._settings, self._sample, self._meter = settings, sample, meter
         self._queue: list[tuple[Commit, asyncio.Future[None]]] = []
         self._filled = asyncio.Event()
 
     @classmethod
     async def of(cls, world: World, case_id: str) -> Self:
         """Take the rows of a finished case for a sample."""
-        return cls(await world.database("cases"), await take(world.stack.dsn("cases"), case_id))
+        return cls(await world.database("cases"), await take(world.stack.dsn("cases"), case_id), world.meter)
 
     async def __aenter__(self) -> Self:
         """Connect, and begin to write."""
@@ -223,12 +223,13 @@ class BareLife:
             await self._task
         await self._connection.close()
 
-    async def run(self, cases: int) -> float:
-        """Write so many lives at once; gives steps a second."""
+    async def run(self, cases: int) -> Used:
+        """Write so many lives at once; gives what it took for each step."""
         lives = [await write_life(self._sample) for _ in range(cases)]
-        began = time.monotonic()
-        await asyncio.gather(*map(self._live, lives))
-        return cases * len(self._sample.done) / (time.monotonic() - began)
+        with self._meter.measured() as used:
+            await asyncio.gather(*map(self._live, lives))
+        used.operations = cases * len(self._sample.done)
+        return used
 
     async def _live(self, life: Life) -> None:
         await self._commit(life.opening)

@@ -6,6 +6,7 @@ silent. A task is `ready` when its id is made (it is a UUIDv7), in the commit th
 """
 
 import asyncio
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -108,8 +109,8 @@ def _memory(world: World) -> Row:
     return Row("cases", "memory of cases afterwards (RSS)", whole["cases"], "MB", aim=AIM_MB, note=note)
 
 
-def _table(title: str, rushes: Sequence[Rush], floors: Sequence[float]) -> list[Row]:
-    last, floor = rushes[-1], sorted(floors)[len(floors) // 2]
+def _table(title: str, rushes: Sequence[Rush], floors: Sequence[Used]) -> list[Row]:
+    last, floor = rushes[-1], statistics.median(bare.operations / bare.seconds for bare in floors)
     opened, hands = quantile(last.opened_ms, 0.95), quantile(last.hands_ms, 0.95)
     more = f"; {last.retried} calls put off" if last.retried else ""
     steps = [rush.used.operations / rush.seconds for rush in rushes]
@@ -120,6 +121,7 @@ def _table(title: str, rushes: Sequence[Rush], floors: Sequence[float]) -> list[
             floor=floor,
             floor_name="/s its rows alone",
             cpu=last.used.per(),
+            floor_cpu=floors[-1].per(),
             others=last.used.others,
             note=f"all in {last.seconds:.1f} s; application taken, p95 {opened:.0f} ms{more}",
         ),
