@@ -30,6 +30,7 @@ DESKS: Final = {
 }
 LEFT_OUT: Final = {
     ("cases", "heartbeat"): "a sign of life of the process, made every few seconds; no record leads to it",
+    ("cases", "issuing_heartbeat"): "the same of the deployments by which offices issue",
     ("gateway", "used_proof"): "proofs of possession that were used, swept as they run out; no record leads to them",
     ("identity", "used_proof"): "the same for assertions and proofs at identity",
 }
