@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from contracts.base import Code, Day, Digest, Id, Jwe, Model, OfficeCode, StepRef, Text, Timestamp
+from contracts.previews import PreviewAt
 
 CaseState = Literal["open", "completed", "refused", "withdrawn"]
 StepState = Literal["waiting", "offered", "gathering", "tasked", "done", "refused", "cancelled", "skipped", "undone"]
@@ -24,6 +25,8 @@ class OpenCase(Model):
     """Subjects that are organisations and exist already, by USCC; the others get theirs from a step."""
     services: Annotated[list[Code], Field(min_length=1, max_length=50)] | None = None
     input: dict[Code, Any] = {}
+    previews: bool = False
+    """She wishes to see what would go before it goes, wherever the lists offer that."""
     text_version: Code = "2026-11"
     """Version of the words by which the applicant asked for the fetches (explicit request)."""
 
@@ -81,8 +84,17 @@ class CaseReport(Model):
     elapsed_working_days: int
 
 
+class PreviewDue(PreviewAt):
+    """Something about the applicant that waits for her look: who holds it, who asked for it, in which step."""
+
+    holder: OfficeCode
+    asker: OfficeCode
+    step: StepRef
+    type: Code
+
+
 class CaseView(Model):
-    """`GET /v1/cases/{id}`, and the answer of `POST /v1/cases`."""
+    """`GET /v1/cases/{id}`, and the answer of `POST /v1/cases`. `previews`: what waits for her look, in one list."""
 
     case_id: Id
     life_event: Code
@@ -94,6 +106,7 @@ class CaseView(Model):
     uploads: int
     organisations: dict[Code, OfficeCode] = {}
     steps: list[StepView]
+    previews: list[PreviewDue] = []
     report: CaseReport
 
 
@@ -186,6 +199,16 @@ class TaskDone(Model):
     state: StepState
 
 
+class ReopenStep(Model):
+    """`POST /v1/tasks/{id}/reopening`: an earlier step of the caller's own is to be done again.
+
+    `step`: its id within the life event. What it was decided on has changed since; all that rests on it waits again.
+    """
+
+    step: Code
+    reason: Text
+
+
 class DemandOnApplicant(Model):
     """`POST /v1/tasks/{id}/demands`: passes the proof gate, always."""
 
@@ -228,6 +251,7 @@ class PlannedNeed(Model):
     alternatives: list["Source"]
     legal_basis: Literal["request", "law", "consent"] | None = None
     """None: nobody may be asked for it; then `code` says why."""
+    preview: Literal["none", "offered", "required"] = "none"
     code: Code | None = None
 
 
@@ -252,6 +276,8 @@ class PlannedStep(Model):
     working_days: int
     starts: int
     ends: int
+    fee: int = 0
+    """What its offices charge, in fen."""
     visit: Code | None = None
 
 
@@ -278,7 +304,8 @@ class Plan(Model):
     longest_chain: list[StepRef]
     working_days: int
     visits: int
-    fees: Literal[0] = 0
+    fees: int = 0
+    """All that is charged, in fen."""
 
 
 class RecordOutage(Model):

@@ -61,15 +61,21 @@ class Ask(Model):
     case_proof: Jws
     aliases: PersonAliases | None = None
     organisation: OfficeCode | None = None
+    preview: bool = False
+    """The person is to see first what would go, and to decide piece by piece."""
     recorded_at: Timestamp
     deadline: Timestamp
 
 
 class Answer(Model):
-    """Holder -> asker: `presentation` or `code`. No subject: the asker knows whom it asked about."""
+    """Holder -> asker: `presentation` or `code`. No subject: the asker knows whom it asked about.
+
+    `previewing`: neither yet. The person looks first; another answer of the same request follows. The attributes
+    `previewid` and `previewuntil` (RFC 3339) say where and how long, and no more reaches the asker.
+    """
 
     request_id: Id
-    outcome: Literal["answered", "refused"]
+    outcome: Literal["answered", "refused", "previewing"]
     type: Code
     holder: OfficeCode
     presentation: Presentation | None = None

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from contracts.base import Code, Envelope, Id, Jwe, Jws, Model, OfficeCode, StepRef, Text, Timestamp
 from contracts.envelopes import LegalBasis
+from contracts.previews import PreviewAt
 
 RequestState = Literal["waiting", "previewing", "deferred", "answered", "refused", "expired", "withdrawn"]
 
@@ -66,14 +67,16 @@ class AskEvidence(Model):
     legal_basis: LegalBasis
     explicit_request: ExplicitRequest | None = None
     asker: OfficeCode | None = None
-    previous_request_id: Id | None = None
+    preview: bool = False
+    """The person wishes to see first what would go; only where the list entry offers it."""
     deadline: Timestamp
 
 
 class EvidenceRequest(Model):
     """The resource, and the body of `evidence.request.v1` (event type `evidence.request.<state>.v1`): no subject.
 
-    `envelope` only in the answer of a waiting call: the answer itself, sealed to the asking office.
+    `envelope` only in the answer of a waiting call: the answer itself, sealed to the asking office. `preview` only
+    while the state is `previewing`.
     """
 
     request_id: Id
@@ -87,6 +90,7 @@ class EvidenceRequest(Model):
     code: Code | None = None
     reason: Text | None = None
     deadline: Timestamp
+    preview: PreviewAt | None = None
     envelope: Envelope | None = None
 
 

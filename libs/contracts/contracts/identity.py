@@ -136,3 +136,34 @@ class Session(Model):
     access_token: Annotated[str, StringConstraints(max_length=8192)]
     token_type: Literal["DPoP"] = "DPoP"  # noqa: S105 - a scheme, no secret
     expires_in: int
+
+
+class MakeConfirmCode(Model):
+    """`POST /v1/confirm-codes` (citizen): a code to tell a clerk of that office, who may then act for her."""
+
+    office: OfficeCode
+
+
+class ConfirmCode(Model):
+    """201: counts once, for that office, until `expires_at`. A new one ends the one before."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$")]
+    expires_at: Timestamp
+
+
+class OpenWindow(Model):
+    """`POST /v1/window-sessions` (a system of the office): the person at the window, and the code that she told.
+
+    `clerk`: what the office calls its clerk; it stands in the sealed part of every receipt of the session.
+    """
+
+    number: CitizenNumber
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$")]
+    clerk: Code
+
+
+class WindowSession(Session):
+    """201: a token for the platform that speaks for the citizen, bound to the key of the system that asked for it.
+
+    Its claim `act` says who acts: {sub: system id, office, clerk} (RFC 8693, section 4.1).
+    """

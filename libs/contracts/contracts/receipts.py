@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-from contracts.base import Code, Digest, Id, Jwe, Kid, Model, OfficeCode, Pseudonym, StepRef, SystemId, Text, Timestamp
+from contracts.base import Code, Digest, Id, Jwe, Kid, Model, OfficeCode, StepRef, SystemId, Text, Timestamp
 
 Side = Literal["gateway", "asker", "gate", "holder", "delivery", "view", "identity"]
 Decision = Literal["pending", "released", "refused", "empty"]
@@ -76,7 +76,7 @@ class Sealed(Model):
     deadline: Timestamp | None = None
     certificate_id: Id | None = None
     certificate_version: int | None = None
-    clerk: Pseudonym | None = None
+    clerk: Code | None = None
     consent_id: Id | None = None
     mandate_id: Id | None = None
     trace_id: Text | None = None

@@ -14,8 +14,9 @@ Receipt = Literal["none", "exchange", "view"]
 class Route:
     """One route. `path` holds `{name}` segments. `service` is a role; certificates is chosen by the token's `aud`.
 
-    `context`: the call must carry Tongban-Purpose and Tongban-Legal-Basis. `receipt`: exchange = pending before and
-    outcome after; view = one, durable before the body leaves.
+    `context`: the call must carry Tongban-Purpose and Tongban-Legal-Basis. `window`: a clerk may call it for the
+    citizen at the window of an office, by a session of the window. `receipt`: exchange = pending before and outcome
+    after; view = one, durable before the body leaves.
     """
 
     method: str
@@ -23,6 +24,7 @@ class Route:
     service: Role
     security: Security
     context: bool = False
+    window: bool = False
     receipt: Receipt = "none"
     purpose: str = ""
     query: frozenset[str] = frozenset()
@@ -39,7 +41,9 @@ ROUTES: tuple[Route, ...] = (
     _route("POST", "/v1/token", _ID, "public"),
     _route("POST", "/v1/sandbox/sessions", _ID, "public"),
     _route("POST", "/v1/persons/resolve", _ID, "system"),
-    _route("POST", "/v1/persons/handles", _ID, "citizen"),
+    _route("POST", "/v1/confirm-codes", _ID, "citizen"),
+    _route("POST", "/v1/window-sessions", _ID, "system"),
+    _route("POST", "/v1/persons/handles", _ID, "citizen", window=True),
     _route("POST", "/v1/certificates", _CERT, "system"),
     _route("GET", "/v1/certificates/{id}", _CERT, "system", context=True, query=frozenset({"asOf", "recordedAt"})),
     _route("POST", "/v1/certificates/amendments", _CERT, "system"),
@@ -52,18 +56,23 @@ ROUTES: tuple[Route, ...] = (
         )
     ),
     _route("POST", "/v1/verifications", _CERT, "system"),
+    # A citizen's look at the holder: the holder itself writes the receipt, since only it knows who she is there.
+    _route("GET", "/v1/previews", _CERT, "citizen"),
+    _route("GET", "/v1/previews/{id}", _CERT, "citizen"),
+    _route("POST", "/v1/previews/{id}/decision", _CERT, "citizen"),
     _route("POST", "/v1/evidence-requests", _BUS, "system", context=True, receipt="exchange"),
     _route("GET", "/v1/evidence-requests/{id}", _BUS, "system"),
     _route("GET", "/v1/inbox", _BUS, "system", query=frozenset({"limit", "wait", "after"})),
     _route("POST", "/v1/inbox/acknowledgements", _BUS, "system"),
     _route("GET", "/v1/public/refusals", _BUS, "public", query=frozenset({"office"})),
-    _route("POST", "/v1/plans", _CASES, "citizen"),
-    _route("POST", "/v1/cases", _CASES, "citizen"),
-    _route("GET", "/v1/cases/{id}", _CASES, "citizen", receipt="view", purpose="own-case"),
-    _route("POST", "/v1/cases/{id}/withdrawal", _CASES, "citizen", receipt="view", purpose="own-case"),
-    _route("POST", "/v1/cases/{id}/offers/{step}", _CASES, "citizen", receipt="view", purpose="own-case"),
+    _route("POST", "/v1/plans", _CASES, "citizen", window=True),
+    _route("POST", "/v1/cases", _CASES, "citizen", window=True),
+    _route("GET", "/v1/cases/{id}", _CASES, "citizen", window=True, receipt="view", purpose="own-case"),
+    _route("POST", "/v1/cases/{id}/withdrawal", _CASES, "citizen", window=True, receipt="view", purpose="own-case"),
+    _route("POST", "/v1/cases/{id}/offers/{step}", _CASES, "citizen", window=True, receipt="view", purpose="own-case"),
     _route("POST", "/v1/tasks/{id}/completion", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/refusal", _CASES, "system"),
+    _route("POST", "/v1/tasks/{id}/reopening", _CASES, "system"),
     _route("POST", "/v1/tasks/{id}/demands", _CASES, "system"),
     # The data office alone; the runner of a demo calls cases itself, by its bootstrap key.
     _route("POST", "/v1/outages", _CASES, "system"),

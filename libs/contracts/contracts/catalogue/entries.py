@@ -13,6 +13,8 @@ Words = dict[Literal["zh-CN", "en"], Text]
 """A text in both languages."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BasisKind = Literal["request", "law", "consent"]
+PreviewRule = Literal["none", "offered", "required"]
+"""offered: where the applicant wishes it. required: always. An organisation has nobody who could look."""
 
 
 class Dated(Model):
@@ -32,9 +34,15 @@ Duration = Annotated[str, Field(pattern=r"^PT[1-9][0-9]{0,4}[HMS]$")]
 
 
 class Clocks(Model):
-    """How long one side of an evidence request takes. first: until the first answer, counted from the request."""
+    """How long one side of an evidence request takes.
 
-    first: Duration
+    first: until the first answer, counted from the request. opening: until the citizen opens a preview, from the first
+    answer. deciding: until she has decided, from the opening. A side that says less has the defaults of `clocks`.
+    """
+
+    first: Duration | None = None
+    opening: Duration | None = None
+    deciding: Duration | None = None
 
 
 class Office(Dated):
@@ -98,6 +106,8 @@ class Responsibility(Dated):
     risk: Literal["low", "medium", "high"]
     inspect_within: dict[Literal["workingDays"], int] | None = None
     """After a commitment: until when the promise is checked on the spot."""
+    fee: Annotated[int, Field(ge=0)] = 0
+    """What the office charges for the step by that law, in fen."""
     law: Text
 
 
@@ -131,8 +141,14 @@ class Proof(Dated):
     sources: list[Source] = []
     legal_basis: BasisKind = "law"
     clocks: Clocks | None = None
-    """How long the asker waits: more than any of the sources needs. An hour unless told."""
+    """How long the asker waits: more than any of the sources needs. An hour for the first answer unless told."""
+    preview: PreviewRule | None = None
     law: Text
+
+    @property
+    def previewed(self) -> PreviewRule:
+        """Say whether the person sees what would go before it goes; unless told, where nothing but law asks for it."""
+        return self.preview or ("none" if self.legal_basis == "law" else "offered")
 
 
 class Demand(Dated):

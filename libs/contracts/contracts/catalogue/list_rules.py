@@ -130,7 +130,8 @@ def check_proof(index: Index, entry: Proof) -> Iterator[Fault]:
             yield index.fault(entry, ["route"], "HELD_BY_OFFICE", detail)
         yield from _check_held(index, entry)
         yield from _check_repeated(index, entry)
-    if clocks.asker_waits(entry) > clocks.LONGEST:
+    yield from _check_preview(index, entry)
+    if clocks.asker_waits(entry, previewed=entry.previewed != "none") > clocks.LONGEST:
         yield index.fault(entry, ["clocks", "first"], "CLOCKS_DONT_FIT", "no request waits for more than 30 days")
     for at, source in enumerate(entry.sources):
         yield from _check_source(index, entry, at, source)
@@ -169,9 +170,26 @@ def _check_source(index: Index, entry: Proof, at: int, source: Source) -> Iterat
         detail = f"no power entry lets this office attest {source.type}"
         yield index.fault(entry, ["sources", at], "SOURCE_CANNOT_KNOW", detail)
     wanted = index.types.get(source.type)
-    if wanted is not None and clocks.asker_waits(entry) < clocks.holder_needs(wanted) + clocks.MARGIN:
-        detail = f"whoever asks for {source.type} waits at least a minute longer than its holder needs"
-        yield index.fault(entry, ["clocks", "first"], "CLOCKS_DONT_FIT", detail)
+    if wanted is None:
+        return
+    pairs = {"first": (clocks.asker_waits(entry), clocks.holder_needs(wanted))}
+    if entry.previewed != "none":
+        pairs["opening"] = clocks.asker_opening(entry), clocks.opens_within(wanted)
+        pairs["deciding"] = clocks.asker_deciding(entry), clocks.decides_within(wanted)
+    for name, (waits, needs) in pairs.items():
+        if waits < needs + clocks.MARGIN:
+            detail = f"whoever asks for {source.type} waits at least a minute longer than its holder needs"
+            yield index.fault(entry, ["clocks", name], "CLOCKS_DONT_FIT", detail)
+    if entry.preview == "required" and wanted.holder == "organisation":
+        yield index.fault(entry, ["preview"], "PREVIEW_OF_ORGANISATION", f"nobody could look: {source.type}")
+
+
+def _check_preview(index: Index, entry: Proof) -> Iterator[Fault]:
+    """Only where law alone asks may a person's data go unseen; where nobody is asked there is nothing to see."""
+    if entry.preview == "none" and entry.legal_basis != "law":
+        yield index.fault(entry, ["preview"], "PREVIEW_DUE", f"what goes by {entry.legal_basis} may be seen first")
+    if entry.preview not in (None, "none") and not entry.sources:
+        yield index.fault(entry, ["preview"], "SOURCES_MISSING", "there is nothing to look at")
 
 
 def check_circles(index: Index) -> Iterator[Fault]:
