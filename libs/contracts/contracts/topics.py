@@ -18,8 +18,21 @@ RECEIPT = "receipts.receipt.v1"
 CHECKPOINT = "ledger.checkpoint.v1"
 GATEWAY_EXCHANGE = "gateway.exchange.v1"
 
-ATTRIBUTES = frozenset({"caseid", "taskid", "exchangeid", "grantid", "outcome", "code", "office", "status"})
-"""CloudEvents extension attributes that an event may carry: ids and states, never personal data."""
+ATTRIBUTES = frozenset(
+    {
+        "caseid",
+        "taskid",
+        "exchangeid",
+        "grantid",
+        "outcome",
+        "code",
+        "office",
+        "status",
+        "previewid",
+        "previewuntil",
+    }
+)
+"""CloudEvents extension attributes that an event may carry: ids, states and moments, never personal data."""
 
 _DAY_MS = 24 * 3600 * 1000
 
