@@ -18,20 +18,8 @@ RECEIPT = "receipts.receipt.v1"
 CHECKPOINT = "ledger.checkpoint.v1"
 GATEWAY_EXCHANGE = "gateway.exchange.v1"
 
-ATTRIBUTES = frozenset(
-    {
-        "caseid",
-        "taskid",
-        "exchangeid",
-        "grantid",
-        "outcome",
-        "code",
-        "office",
-        "status",
-        "previewid",
-        "previewuntil",
-    }
-)
+_IDS = frozenset({"caseid", "taskid", "exchangeid", "grantid", "office", "previewid"})
+ATTRIBUTES = _IDS | {"outcome", "code", "status", "previewuntil"}
 """CloudEvents extension attributes that an event may carry: ids, states and moments, never personal data."""
 
 _DAY_MS = 24 * 3600 * 1000
