@@ -82,6 +82,7 @@ class CaseReport(Model):
     documents_not_asked: int
     """Evidence that came from its holder instead of from the applicant."""
     elapsed_working_days: int
+    """Whole working days (24 hours of working time) from its opening to its end, by the clock that deadlines follow."""
 
 
 class PreviewDue(PreviewAt):

@@ -2,7 +2,7 @@
 """What a case says of itself, found again: each figure by one query over facts and receipts, for everybody to repeat.
 
 The report of a case is made from the tables of its steps. These queries read none of them: they read the facts that
-cases said on the bus (as its outbox keeps them), and the receipts in the ledger.
+cases said on the bus (as its outbox keeps them), the moves of the sandbox's clock, and the receipts in the ledger.
 $1 is the case's id. `make demo` prints them; `psql` takes them as they stand.
 """
 
@@ -53,11 +53,18 @@ AND leaf::jsonb ->> 'purpose' = 'proof-demand'""",
     "commitments": ("cases", _FACTS + "\nSELECT count(*) FROM last WHERE (said ->> 'committed')::boolean"),
     "elapsedWorkingDays": (
         "cases",
-        """SELECT count(*) FROM (
-  SELECT (min(created_at) AT TIME ZONE 'UTC')::date AS opened,
-    (max(created_at) FILTER (WHERE type = 'cases.case.closed.v1') AT TIME ZONE 'UTC')::date AS closed
-  FROM outbox WHERE topic = 'cases.case.v1' AND key = $1::text) AS life,
-  generate_series(opened + 1, closed, interval '1 day') AS day
+        """WITH life AS (
+  SELECT min(created_at) AS opened, max(created_at) FILTER (WHERE type = 'cases.case.closed.v1') AS closed
+  FROM outbox WHERE topic = 'cases.case.v1' AND key = $1::text),
+reckoned AS (  -- by the clock of deadlines: each moment as far ahead as the last move before it says
+  SELECT (opened + coalesce((SELECT ahead FROM clock_move WHERE moved_at <= opened
+      ORDER BY move_id DESC LIMIT 1), interval '0')) AT TIME ZONE 'UTC' AS opened,
+    (closed + coalesce((SELECT ahead FROM clock_move WHERE moved_at <= closed
+      ORDER BY move_id DESC LIMIT 1), interval '0')) AT TIME ZONE 'UTC' AS closed
+  FROM life)
+SELECT coalesce(floor(sum(extract(epoch FROM least(closed, day + interval '1 day') - greatest(opened, day))) / 86400),
+  0)::int
+FROM reckoned, generate_series(date_trunc('day', opened), closed, interval '1 day') AS day
 WHERE (extract(isodow FROM day) < 6 AND day <> ALL (ARRAY[:holidays]::date[]))
   OR day = ANY (ARRAY[:workdays]::date[])""",
     ),

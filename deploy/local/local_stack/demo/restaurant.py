@@ -124,6 +124,8 @@ async def report(stage: Stage) -> None:
     """Point 8: what the case cost and saved, in its own words; the check finds each figure again by another way."""
     view = await _view(stage)
     stage.told.figures |= {name: value for name, value in view.report.wire().items() if isinstance(value, int)}
+    if view.report.elapsed_working_days != SILENCE_DAYS:  # the silence is part of what she waited
+        raise StackError("DAYS_WRONG", f"the case says that it took {view.report.elapsed_working_days} working days")
     stage.told.certificate_id = next(one.certificate_id or "" for one in view.steps if one.step.endswith("/r8"))
 
 

@@ -113,7 +113,7 @@ class Clocks:
             target = add_working_days(now, said.working_days, self._parts.catalogue().calendar(now.date()))
             if target - real > FARTHEST:
                 raise ClockTooFar
-            await store.set_clock_ahead(tx, target - real)
+            await store.set_clock_ahead(tx, target - real, real)
             tx.notify(WORK_CHANNEL)
             return 201, ClockMoved(now=target)
 

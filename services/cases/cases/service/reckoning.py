@@ -7,14 +7,14 @@ deadlines follow it: what is signed, sealed, sent or kept for later carries real
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cases import store
-from cases.domain import Step
+from cases.domain import Case, Step
 from cases.domain.clocks import concerning
 from cases.service.parts import Parts
 from contracts.catalogue import Catalogue
-from contracts.catalogue.calendar import add_working_days, extended
+from contracts.catalogue.calendar import add_working_days, extended, working_time
 from kit.db import Queries
 
 DEFAULT_DAYS = 30
@@ -27,6 +27,18 @@ async def reckoned_now(parts: Parts, tx: Queries) -> datetime:
     """Give the moment that deadlines are reckoned by."""
     now = parts.clock()
     return now + await store.clock_ahead(tx) if parts.sandbox else now
+
+
+async def reckoned_at(parts: Parts, tx: Queries, moment: datetime) -> datetime:
+    """Give what that clock showed at a moment of real time."""
+    return moment + await store.clock_ahead_at(tx, moment) if parts.sandbox else moment
+
+
+async def elapsed_working_days(parts: Parts, tx: Queries, case: Case) -> int:
+    """Give how many whole working days (24 hours of working time) a case has lasted, by that clock."""
+    opened = await reckoned_at(parts, tx, case.opened_at)
+    until = await reckoned_at(parts, tx, case.closed_at or parts.clock())
+    return working_time(opened, until, parts.catalogue().calendar(opened.date())) // timedelta(days=1)
 
 
 async def begun(parts: Parts, tx: Queries, step: Step) -> Step:

@@ -8,9 +8,8 @@ from cases import domain, events, store
 from cases.domain import Case, Need, Step, Subject
 from cases.errors import CaseUnknown
 from cases.service.parts import Parts
-from cases.service.reckoning import deadlines
+from cases.service.reckoning import deadlines, elapsed_working_days
 from contracts.cases import CaseReport, CaseView, StepView
-from contracts.catalogue.calendar import working_days_between
 from kit.db import Queries
 
 
@@ -48,7 +47,7 @@ async def case_view(tx: Queries, parts: Parts, case: Case) -> CaseView:
         uploads=case.uploads,
         organisations=_organisations(subjects),
         steps=[_step_view(s, answered.get(s.step_id, 0), due.get(s.step_id)) for s in steps],
-        report=_report(parts, case, steps, needs, await store.demands_refused(tx, case.case_id)),
+        report=await _report(tx, parts, case, steps, needs),
     )
 
 
@@ -76,19 +75,17 @@ def _step_view(step: Step, answered: int, deadline: datetime | None) -> StepView
     )
 
 
-def _report(parts: Parts, case: Case, steps: Sequence[Step], needs: Sequence[Need], refused: int) -> CaseReport:
+async def _report(tx: Queries, parts: Parts, case: Case, steps: Sequence[Step], needs: Sequence[Need]) -> CaseReport:
     counts = domain.count(steps, needs)
-    until = case.closed_at or parts.clock()
-    calendar = parts.catalogue().calendar(case.opened_at.date())
     return CaseReport(
         offices=counts.offices,
         steps=counts.steps,
         longest_chain=counts.longest_chain,
         uploads=case.uploads,
         visits=counts.visits,
-        demands_refused=refused,
+        demands_refused=await store.demands_refused(tx, case.case_id),
         deemed_steps=counts.deemed_steps,
         commitments=counts.commitments,
         documents_not_asked=counts.documents_not_asked,
-        elapsed_working_days=working_days_between(case.opened_at, until, calendar),
+        elapsed_working_days=await elapsed_working_days(parts, tx, case),
     )

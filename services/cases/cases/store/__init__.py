@@ -4,6 +4,7 @@
 from cases.store.aliases import aliases_of, keep_aliases, keep_orders, orders_of
 from cases.store.clocks import (
     clock_ahead,
+    clock_ahead_at,
     fact_is_parked,
     heartbeat,
     insert_outage,
@@ -68,6 +69,7 @@ __all__ = [
     "case_of_applicant",
     "certificates_of",
     "clock_ahead",
+    "clock_ahead_at",
     "count_refused",
     "demands_refused",
     "end_certificate",

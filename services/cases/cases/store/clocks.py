@@ -142,6 +142,15 @@ async def lock_clock_ahead(tx: Queries) -> timedelta:
     return ahead
 
 
-async def set_clock_ahead(tx: Queries, ahead: timedelta) -> None:
-    """Move the sandbox's clock."""
+async def set_clock_ahead(tx: Queries, ahead: timedelta, now: datetime) -> None:
+    """Move the sandbox's clock, and keep when (in real time) it was moved."""
     await tx.execute("UPDATE sandbox_clock SET ahead = $1", ahead)
+    await tx.execute("INSERT INTO clock_move (moved_at, ahead) VALUES ($1, $2)", now, ahead)
+
+
+async def clock_ahead_at(tx: Queries, moment: datetime) -> timedelta:
+    """Give how far the sandbox's clock was ahead at a moment of real time."""
+    ahead: timedelta | None = await tx.fetchval(
+        "SELECT ahead FROM clock_move WHERE moved_at <= $1 ORDER BY move_id DESC LIMIT 1", moment
+    )
+    return ahead or timedelta()

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A life event with everything in it, walked to its end."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from cases.domain.clocks import Pulse
 from cases.errors import CaseInputInvalid, CaseUnknown, LifeEventUnknown, OfferNotOpen, Refused, StepUnknown
-from contracts.cases import DemandOnApplicant
+from cases.service import Clocks, Viewing
+from contracts.cases import DemandOnApplicant, MoveClock
 from contracts.exchange_bus import AskEvidence
 from contracts.http import Exchange
 from kit import aliases
@@ -293,3 +296,26 @@ async def test_a_long_case_reports_its_working_days(story: Story) -> None:
     case_id = await licensed(story)
     story.house.now = NOW + timedelta(days=7)
     assert (await story.house.view(case_id)).report.elapsed_working_days == 5
+
+
+async def test_a_case_reports_the_days_of_the_clock_that_its_deadlines_follow(story: Story) -> None:
+    house = story.house
+    house.parts = replace(house.parts, sandbox=True)
+    house.viewing, clocks = Viewing(house.parts), Clocks(house.parts, _answers, Pulse(timedelta(hours=1), timedelta()))
+    case_id = await licensed(story)
+    house.now = NOW + timedelta(hours=1)
+    for days in (2, 2):  # each to the end of its last day
+        await clocks.move(MoveClock(working_days=days), story.idem())
+    house.now = NOW + timedelta(hours=2)
+    later = await story.open()
+    assert (await house.view(case_id)).report.elapsed_working_days == 5
+    await story.withdraw(case_id)
+    house.now = NOW + timedelta(hours=3)
+    await clocks.move(MoveClock(working_days=20), story.idem())
+    house.now = NOW + timedelta(days=30)
+    assert (await house.view(case_id)).report.elapsed_working_days == 5  # it was over before
+    assert (await house.view(later)).report.elapsed_working_days > 20
+
+
+async def _answers() -> bool:
+    return True
