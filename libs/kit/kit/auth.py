@@ -3,7 +3,8 @@
 
 Two kinds of credential, and no third:
 - `Authorization: DPoP <at+jwt>` with `Tongban-Hop` beside it: an office system or a citizen, through the gateway,
-  which has checked that the token's holder sent it. Without the hop a bound token counts for nothing here.
+  which has checked that the token's holder sent it. Without the hop a bound token counts for nothing here. A citizen's
+  may say that a clerk acts for her: then it opens only doors that let a window in.
 - `Authorization: Bearer <assertion+jwt>`: one of our own services, signed by itself for this system, 60 s;
   or `iss: bootstrap`, under the trust file's key, to seed an empty house.
 """
@@ -23,13 +24,14 @@ from contracts import signing
 from contracts.roles import Role
 from kit import tokens
 from kit.clock import Clock
-from kit.errors import Forbidden, TokenInvalid
+from kit.errors import Forbidden, TokenInvalid, WindowNotHere
 from kit.jose import PublicKey, digest
 from kit.registry import Registry
 from kit.settings import ServiceSettings
 from kit.telemetry import note
 from kit.tokens import Claims, KeyOf, TokenRefused
 from kit.trust import Trust
+from kit.window import Window, window_of
 
 CallerKind = Literal["system", "citizen", "service", "bootstrap"]
 
@@ -46,7 +48,8 @@ class Caller:
     system: id of the calling system; a citizen's is the one that she logged in with, where the token says so.
     office: the office (USCC) that a `system` acts for. offices: all that the system may act for.
     subject: a citizen, by the pseudonym of the party that this service belongs to.
-    client_key_owner: whose Idempotency-Keys these are.
+    client_key_owner: whose Idempotency-Keys these are. window: the clerk who acts for the citizen, if one does.
+    jkt: thumbprint (RFC 7638) of the key that the caller's token is bound to.
     """
 
     kind: CallerKind
@@ -56,6 +59,8 @@ class Caller:
     subject: str | None
     offices: frozenset[str]
     client_key_owner: str
+    window: Window | None = None
+    jkt: str | None = None
 
 
 class SettingsOfAuth(Protocol):
@@ -137,14 +142,17 @@ class Authenticator:
             subject=None,
             offices=frozenset(record.offices),
             client_key_owner=f"system:{system_id}",
+            jkt=_jkt(claims),
         )
 
     def _of_citizen(self, claims: Claims, subject: str) -> Caller:
         client = claims.text("client_id")
         if client is not None and self._registry.system(client) is None:  # the portal that she used was revoked
             raise TokenRefused("system")
-        owner = f"citizen:{digest(subject)}"
-        return Caller("citizen", client, None, None, subject, frozenset(), owner)
+        window = window_of(claims, self._registry)
+        # Keys of a window are its system's: nobody gets at the answer of a call that she made herself by its key.
+        owner = f"window:{window.system}:{digest(subject)}" if window else f"citizen:{digest(subject)}"
+        return Caller("citizen", client, None, None, subject, frozenset(), owner, window, _jkt(claims))
 
     def _service(self, token: str) -> Caller:
         claims = self._verified(token, signing.ASSERTION, self._assertion_key, self._system, self._clock())
@@ -192,6 +200,12 @@ def _with_bootstrap(key_of: KeyOf, bootstrap: PublicKey) -> KeyOf:
     return look_up
 
 
+def _jkt(claims: Claims) -> str | None:
+    bound = claims.data.get("cnf")
+    jkt = bound.get("jkt") if isinstance(bound, dict) else None
+    return jkt if isinstance(jkt, str) else None
+
+
 def _credential(request: Request) -> tuple[str, str]:
     scheme, _, token = _single(request, "authorization").partition(" ")
     return scheme.lower(), token
@@ -204,16 +218,19 @@ def _single(request: Request, name: str) -> str:
     return values[0]
 
 
-def caller(*allowed: CallerKind | Role) -> Callable[[Request], Awaitable[Caller]]:
+def caller(*allowed: CallerKind | Role, window: bool = False) -> Callable[[Request], Awaitable[Caller]]:
     """Make the dependency that lets in only callers of the given kinds, or services of the given roles.
 
     `Annotated[Caller, Depends(caller("system"))]`, `caller("citizen")`, `caller(Role.CASES)`, `caller("bootstrap")`.
-    Raises TokenInvalid (`TOKEN_INVALID`) where there is no valid credential, Forbidden (`FORBIDDEN`) for others.
+    window: a clerk may come in for a citizen. Raises TokenInvalid (`TOKEN_INVALID`) where there is no valid credential,
+    WindowNotHere (`WINDOW_NOT_HERE`), Forbidden (`FORBIDDEN`) for others.
     """
 
     async def dependency(request: Request) -> Caller:
         authenticator: Any = request.app.state.authenticator
         found: Caller = authenticator.authenticate(request)
+        if found.window is not None and not window:
+            raise WindowNotHere
         if found.kind in allowed or (found.kind == "service" and found.role in allowed):
             return found
         raise Forbidden

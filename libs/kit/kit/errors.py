@@ -10,6 +10,7 @@
     ├── InvalidPath               400  the path is not in normal form
     ├── TokenInvalid              401  no usable token
     ├── Forbidden                 403  known, but not allowed
+    │   └── WindowNotHere         403  a citizen's own door: no clerk comes in for her
     ├── NotFound                  404  unknown, or private: both look the same
     ├── MethodNotAllowed          405  `Allow` names the methods
     ├── RequestTimeout            408  the body did not arrive in time
@@ -185,6 +186,12 @@ class Forbidden(ServiceError):
     """Known caller, not allowed."""
 
     kind, code, title = Kind.FORBIDDEN, "FORBIDDEN", "Not allowed"
+
+
+class WindowNotHere(Forbidden):
+    """A clerk acts for a citizen where only she herself may."""
+
+    code, title = "WINDOW_NOT_HERE", "Only the citizen herself may do this"
 
 
 class NotFound(ServiceError):

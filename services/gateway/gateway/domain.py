@@ -25,8 +25,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Clerk:
+    """Who acts for a citizen at a window: the office, its system, and what the office calls its clerk."""
+
+    office: str
+    system: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Principal:
-    """Who asks, as the token says. office only for systems, subject only for citizens."""
+    """Who asks, as the token says. office only for systems, subject only for citizens; clerk if one acts for her."""
 
     token: str
     client: str
@@ -34,6 +43,7 @@ class Principal:
     system: str | None = None
     office: str | None = None
     subject: str | None = None
+    clerk: Clerk | None = None
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,12 @@ async def systems_only(by: Annotated[Caller, Depends(caller("system"))]) -> Seen
     return seen(by)
 
 
+@router.get("/window")
+async def also_a_window(by: Annotated[Caller, Depends(caller("citizen", window=True))]) -> Seen:
+    said = seen(by)
+    return said.model_copy(update={"office": by.window.office, "system": by.window.system}) if by.window else said
+
+
 @router.get("/cases")
 async def cases_only(by: Annotated[Caller, Depends(caller(Role.CASES))]) -> Seen:
     return seen(by)
@@ -258,3 +264,55 @@ async def test_a_token_that_was_seen_still_expires(world: World, api: Any) -> No
     assert (await ask(api, "/any", *bound(token, world.hop(token)))).status_code == 200
     world.now += timedelta(seconds=320)
     await refused(api, *bound(token, world.hop(token)))
+
+
+ACT = {"sub": "licensing", "office": OFFICE, "clerk": "k-17"}
+
+
+def at_the_window(world: World, **claims: Any) -> list[tuple[str, str]]:
+    said = {"sub": "her-pseudonym", "office": None, "client_id": "licensing", "act": ACT} | claims
+    token = world.token(**said)
+    return bound(token, world.hop(token))
+
+
+async def test_a_clerk_comes_in_for_a_citizen_only_where_a_door_lets_a_window_in(world: World, api: Any) -> None:
+    let_in = (await ask(api, "/window", *at_the_window(world))).json()
+    assert (let_in["kind"], let_in["subject"], let_in["office"]) == ("citizen", "her-pseudonym", OFFICE)
+    shut = await ask(api, "/any", *at_the_window(world))
+    assert (shut.status_code, shut.json()["code"]) == (403, "WINDOW_NOT_HERE")
+
+
+async def test_keys_of_a_window_are_not_those_of_the_citizen_herself(world: World, api: Any) -> None:
+    own = world.token(sub="her-pseudonym", office=None)
+    herself = (await ask(api, "/window", *bound(own, world.hop(own)))).json()["owner"]
+    assert (await ask(api, "/window", *at_the_window(world))).json()["owner"] not in ("", herself)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"act": {**ACT, "office": OTHER_OFFICE}},
+        {"act": {**ACT, "sub": "cases"}},
+        {"act": {**ACT, "sub": "cases"}, "client_id": "cases"},
+        {"act": {**ACT, "sub": "unknown"}, "client_id": "unknown"},
+        {"act": {**ACT, "act": ACT}},
+        {"act": {"sub": "licensing", "office": OFFICE}},
+        {"act": {**ACT, "clerk": 17}},
+        {"act": "licensing"},
+        {"act": None, "client_id": "unknown"},
+        {"client_id": None},
+    ],
+    ids=repr,
+)
+async def test_a_window_whose_office_system_or_claim_does_not_hold_is_refused(
+    world: World, api: Any, claims: dict[str, Any]
+) -> None:
+    answer = await ask(api, "/window", *at_the_window(world, **claims))
+    assert (answer.status_code, answer.json()["code"]) == (401, "TOKEN_INVALID")
+
+
+async def test_all_windows_of_a_revoked_system_close_at_once(world: World, api: Any) -> None:
+    credentials = at_the_window(world)
+    assert (await ask(api, "/window", *credentials)).status_code == 200
+    world.systems.revoke("licensing")
+    assert (await ask(api, "/window", *credentials)).status_code == 401

@@ -5,13 +5,12 @@ A verified token is remembered for a minute at most; the caller's proof and the 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from contracts import signing
 from contracts.roles import Role
-from gateway.domain import Asked, Principal
+from gateway.domain import Asked, Clerk, Principal
 from gateway.errors import SystemNotActive
 from kit import jose, tokens
 from kit.clock import Clock
@@ -19,6 +18,7 @@ from kit.errors import TokenInvalid
 from kit.jose import JoseError, digest
 from kit.registry import Registry
 from kit.tokens import Claims, TokenRefused
+from kit.window import window_of
 
 _REMEMBERED: Final = 10_000
 _REMEMBERED_S: Final = 60
@@ -50,17 +50,14 @@ class Authenticate:
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
-    async def principal(self, asked: Asked, audience: Callable[[str], bool]) -> Principal:
-        """Give who asks. audience: says whether a token's `aud` may come this way. Raises TokenInvalid (401)."""
+    async def principal(self, asked: Asked) -> Principal:
+        """Give who asks; whether the token's `aud` may come this way is the next stage's. Raises TokenInvalid (401)."""
         scheme, _, token = (asked.header("authorization") or "").partition(" ")
         if scheme.lower() != "dpop" or not token:
             raise TokenInvalid("A DPoP-bound access token is needed")
         claims = self._claims(token)
         await self._check_binding(asked, token, claims)
-        principal = self._read(token, claims)
-        if not audience(principal.audience):
-            raise TokenInvalid("The token is meant for somebody else")
-        return principal
+        return self._read(token, claims)
 
     def _claims(self, token: str) -> Claims:
         name, now = digest(token), self._clock()
@@ -73,7 +70,7 @@ class Authenticate:
             token,
             signing.ACCESS_TOKEN,
             key_of=self._registry.key_of(Role.IDENTITY, use="token"),
-            audience=_stated_audience(token),  # whether it may come this way, `principal` asks of the verified token
+            audience=_stated_audience(token),  # whether it may come this way, `Authorize` asks of the verified token
             now=now,
         )
         until = min(float(claims.exp or 0), now.timestamp() + _REMEMBERED_S)
@@ -103,12 +100,16 @@ class Authenticate:
             raise TokenRefused("claims")
         client = str(claims.data.get("client_id", subject))
         if claims.data.get("role") == "citizen":
-            return Principal(token, client, audience, subject=subject)
+            return Principal(token, client, audience, subject=subject, clerk=self._clerk(claims))
         system = self._registry.system(subject)
         office = claims.data.get("office")
         if system is None or Role(system.role) not in (Role.OFFICE, Role.PORTAL) or office not in system.offices:
             raise SystemNotActive
         return Principal(token, client, audience, system=subject, office=office)
+
+    def _clerk(self, claims: Claims) -> Clerk | None:
+        window = window_of(claims, self._registry)
+        return Clerk(window.office, window.system, window.clerk) if window is not None else None
 
 
 def _stated_audience(token: str) -> str:

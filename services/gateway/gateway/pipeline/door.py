@@ -36,7 +36,7 @@ class Door:
         route = self.routes.match(asked)
         if route.security == "public":
             return route, await self.forward(asked, self.authorize.callee(route, None), None, None)
-        who = await self.authenticate.principal(asked, self.authorize.audience_of(route))
+        who = await self.authenticate.principal(asked)
         self.authorize.check(route, who)
         exchange = Exchange.new()
         errand = await self._errand(asked, route, who, exchange)

@@ -68,12 +68,12 @@ class Receipts:
         await self._write(self._draft(who, errand, exchange, "refused", hashed, code=code))
 
     async def view(self, who: Principal, route: Route, exchange: Exchange, answer: HttpAnswer) -> None:
-        """Say durably that a citizen looks at her own data, before the body leaves."""
+        """Say durably that a citizen looks at her own data, or a clerk for her, before the body leaves."""
         key = self._registry.office_key(PLATFORM, "answering")
         if key is None or who.subject is None:
             raise Unavailable
         decision, code = outcome_of(answer)
-        person = Subject(f"{self._operator}/{who.subject}", aliases.mint(key, PLATFORM, who.subject))
+        person, clerk = Subject(f"{self._operator}/{who.subject}", aliases.mint(key, PLATFORM, who.subject)), who.clerk
         await self._write(
             ReceiptDraft(
                 side="view",
@@ -82,6 +82,8 @@ class Receipts:
                 code=code,
                 purpose=route.purpose,
                 legal_basis=ReceiptBasis(kind="request"),
+                asker=Asker(office=clerk.office, system=clerk.system) if clerk else None,
+                clerk=clerk.name if clerk else None,
                 provider=self._operator,
                 service=route.service.value,
                 response_hash=body_hash(exchange.salt, answer.body),
