@@ -61,7 +61,7 @@ class Envelopes:
             jose.sealed_to(text)
         except (UnicodeDecodeError, JoseError):
             return Bad("NOT_SEALED")
-        return Signed(_arrived(record, kind, text), frozenset(sender.offices))
+        return Signed(_arrived(record, kind, text), sender.system_id, frozenset(sender.offices))
 
 
 def _arrived(record: Record, kind: str, envelope: str) -> Arrived:

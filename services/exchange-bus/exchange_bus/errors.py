@@ -2,6 +2,7 @@
 """What callers of exchange-bus may see.
 
     CatalogueInvalid      400  a release with faults; `errors` names each with its path
+    PreviewNotOffered     400  a preview was wished where the list entry offers none
     ClocksDontFit         400  the request's deadline, the last check of the gate
     NoHolder              404  nobody who is listed and granted holds it
     NoOfficeKey           503  the holder has no usable key, so nothing can be sealed to it
@@ -26,6 +27,12 @@ class CatalogueInvalid(InvalidRequest):
     """The release is refused whole: each error has a path independent of files, such as `/grant/G-1/fields/2`."""
 
     code, title = "CATALOGUE_INVALID", "The release has faults"
+
+
+class PreviewNotOffered(InvalidRequest):
+    """Nobody looks first: the list entry offers no preview, or the subject is an organisation."""
+
+    title = "No preview is offered for this"
 
 
 class ClocksDontFit(InvalidRequest):

@@ -12,9 +12,10 @@ from contracts.catalogue.entries import BasisKind
 from contracts.exchange_bus import AskEvidence, DemandProof, EvidenceRequest, RequestState
 from contracts.exchange_bus import Delivery as DeliveryView
 from contracts.http import Exchange
+from contracts.previews import PreviewAt
 from contracts.receipts import UNLISTED, Asker, Decision, ReceiptBasis
 from exchange_bus.domain.records import Arrived, Delivery
-from exchange_bus.domain.requests import Request, decision
+from exchange_bus.domain.requests import Look, Request, decision
 from kit.events import Event
 from kit.proof_gate import Verdict
 from kit.receipts import ReceiptDraft, Subject, body_hash
@@ -34,8 +35,15 @@ def resource(request: Request, *, envelope: str | None = None, reason: str | Non
         code=request.code,
         reason=reason,
         deadline=request.deadline,
+        preview=_preview(request.look),
         envelope=envelope,
     )
+
+
+def _preview(look: Look | None) -> PreviewAt | None:
+    if look is None:
+        return None
+    return PreviewAt(preview_id=look.preview_id, deployment=look.deployment, open_until=look.until)
 
 
 def state_event(request: Request) -> Event:
@@ -63,6 +71,18 @@ def ask_event(request: Request, event_id: str, envelope: str) -> Event:
         keyseq=1,
         id=UUID(event_id),
         attributes={"caseid": request.case_id, "exchangeid": request.exchange_id, "grantid": request.grant_id},
+    )
+
+
+def withdrawn_event(request: Request) -> Event:
+    """Tell the holder that nothing may go any more: whatever it still waits for is over. It is sealed to nobody."""
+    return Event(
+        topic=topics.ask_topic(request.holder),
+        key=request.request_id,
+        type="evidence.ask.withdrawn.v1",
+        data=b"{}",
+        keyseq=2,
+        attributes={"caseid": request.case_id, "exchangeid": request.exchange_id},
     )
 
 

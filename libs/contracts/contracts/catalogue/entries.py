@@ -150,6 +150,10 @@ class Proof(Dated):
         """Say whether the person sees what would go before it goes; unless told, where nothing but law asks for it."""
         return self.preview or ("none" if self.legal_basis == "law" else "offered")
 
+    def preview_due(self, *, person: bool, wished: bool) -> bool:
+        """Say whether a preview comes before the answer. person: the subject is one. wished: she asked to look."""
+        return person and (self.previewed == "required" or (self.previewed == "offered" and wished))
+
 
 class Demand(Dated):
     """A wish for data with its law: the ground of a grant."""

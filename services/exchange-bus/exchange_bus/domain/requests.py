@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 SHORTEST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(days=30)
@@ -12,15 +13,25 @@ MARGIN: Final = timedelta(seconds=60)
 """The asker waits this much longer than the holder, or a fifth of the whole where that is less."""
 
 WAITING: Final = "waiting"
-OPEN: Final = frozenset({WAITING, "previewing", "deferred"})
+PREVIEWING: Final = "previewing"
+OPEN: Final = frozenset({WAITING, PREVIEWING, "deferred"})
 """States in which an answer is still taken. What isn't open is over for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where a person looks at what would go: the preview's id, who shows it (system id), and until when it opens."""
+
+    preview_id: str
+    deployment: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One evidence request, as this service keeps it: nothing that tells whom it is about.
 
-    event_seq: number of the last state event. digest: envelopeDigest of the answer.
+    event_seq: number of the last state event. look: only while it is previewing.
     """
 
     request_id: str
@@ -42,6 +53,7 @@ class Request:
     event_seq: int
     recorded_at: datetime
     deadline: datetime
+    look: Look | None = None
 
     @property
     def open(self) -> bool:
@@ -50,7 +62,11 @@ class Request:
 
     def ended(self, state: str, code: str | None) -> "Request":
         """Give the request in its final state, one event further. The caller has checked that it is open."""
-        return replace(self, state=state, code=code, event_seq=self.event_seq + 1)
+        return replace(self, state=state, code=code, event_seq=self.event_seq + 1, look=None)
+
+    def previewed(self, look: Look) -> "Request":
+        """Give the request while the person decides, one event further. The caller has checked that it waits."""
+        return replace(self, state=PREVIEWING, event_seq=self.event_seq + 1, look=look)
 
 
 def clocks_fit(recorded_at: datetime, deadline: datetime) -> bool:
@@ -80,6 +96,19 @@ def outcome(attributes: Mapping[str, str]) -> tuple[str, str | None]:
     if attributes.get("outcome") == "answered":
         return "answered", None
     return "refused", attributes.get("code", "HOLDER_FAILED")
+
+
+def look_of(attributes: Mapping[str, str], deployment: str) -> Look | None:
+    """Read where a person looks off the attributes of a first answer; None where they don't say it. deployment: whose.
+
+    The id is given as it is kept everywhere: a UUID in lower case.
+    """
+    try:
+        preview_id = str(UUID(attributes["previewid"]))
+        until = datetime.fromisoformat(attributes["previewuntil"])
+    except (KeyError, ValueError):
+        return None
+    return None if until.tzinfo is None else Look(preview_id, deployment, until)
 
 
 def decision(state: str, code: str | None) -> tuple[str, str | None]:

@@ -16,7 +16,14 @@ from contracts.roles import PLATFORM
 from exchange_bus import events
 from exchange_bus.domain.records import JournalRow
 from exchange_bus.domain.requests import WAITING, Request, choose_holder, clocks_fit, holder_deadline
-from exchange_bus.errors import ClocksDontFit, DuplicateRequest, NoHolder, NoOfficeKey, answer_refused
+from exchange_bus.errors import (
+    ClocksDontFit,
+    DuplicateRequest,
+    NoHolder,
+    NoOfficeKey,
+    PreviewNotOffered,
+    answer_refused,
+)
 from exchange_bus.service.waiting import Waiting
 from exchange_bus.store import directory, inbox, journal, requests
 from kit import envelopes, gate
@@ -76,8 +83,8 @@ class Asking:
     async def ask(self, asker: Asker, body: AskEvidence, raw: bytes, exchange: Exchange, idem: Idem) -> Answer:
         """Pass the gate and send the question: {answer, request, journal, receipt, ask} in one commit; 202.
 
-        Raises the gate's refusal (GateRefused, NoHolder, ClocksDontFit) after its receipt is durable; NoOfficeKey,
-        DuplicateRequest, InvalidRequest.
+        Raises the gate's refusal (GateRefused, PreviewNotOffered, NoHolder, ClocksDontFit) after its receipt is
+        durable; NoOfficeKey, DuplicateRequest, InvalidRequest.
         """
         asked = Asked(asker, body, raw, exchange, self._person(body))
         answer = await self._db.stored(idem) or await self._ask(asked, idem)
@@ -94,15 +101,16 @@ class Asking:
             return await self._commit(asked, request, envelope, event_id, idem)
         except Unavailable:
             raise
-        except (gate.GateRefused, NoHolder, ClocksDontFit) as why:
+        except (gate.GateRefused, PreviewNotOffered, NoHolder, ClocksDontFit) as why:
             await self._write_refusal(asked, why)
             raise
 
     async def wait(self, answer: Answer, wait_s: float) -> EvidenceRequest:
         """Wait for the end of the request that *answer* is about; where it doesn't come, give the request as it waits.
 
-        A holder that was seen away isn't waited for; `reason` says so. Raises the refusal's problem (AnswerRefused,
-        GateRefused) for a request that ended without an answer.
+        Where a person is to look first, it is given as `previewing` at once. A holder that was seen away isn't waited
+        for; `reason` says so. Raises the refusal's problem (AnswerRefused, GateRefused) for a request that ended
+        without an answer.
         """
         waits = EvidenceRequest.model_validate_json(answer.body)
         if self._waiting.away(waits.holder):
@@ -113,6 +121,8 @@ class Asking:
         if ended is None:
             reason = HOLDER_AWAY if self._waiting.away(waits.holder) else None
             return waits.model_copy(update={"reason": reason})
+        if ended.open:
+            return events.resource(ended)
         if ended.state != "answered":
             raise answer_refused(ended.code or "HOLDER_FAILED")
         async with self._db.read() as tx:
@@ -144,6 +154,7 @@ class Asking:
         question = _question(asked, catalogue.get(Proof, body.entry, gate.day_of(now)))
         admitted = gate.admit(catalogue, question, key_of=self._keys.cases, recorded_at=now, case_closed=closed)
         _compare_explicit(body, admitted)
+        _check_preview(body, admitted)
         named = [office for office in admitted.grants if office in question.subject.holders]
         holder = choose_holder(named, known, only_source=_one_source(admitted, body.type))
         if holder is None or (asked.person is None and body.subject.person is not None):
@@ -151,17 +162,18 @@ class Asking:
         if not clocks_fit(now, body.deadline):
             raise ClocksDontFit([FieldError("/deadline", "CLOCKS_DONT_FIT")])
         request = _request(asked, admitted, holder, recorded_at=now)
-        envelope, event_id = self._seal(asked, request)
+        due = admitted.entry.preview_due(person=body.subject.person is not None, wished=body.preview)
+        envelope, event_id = self._seal(request, _ask(asked, request, preview=due))
         return request, envelope, event_id
 
-    def _seal(self, asked: Asked, request: Request) -> tuple[str, str]:
+    def _seal(self, request: Request, ask: Ask) -> tuple[str, str]:
         key = self._keys.answering(request.holder)
         if key is None:
             raise NoOfficeKey
         event_id = str(uuid7())
         envelope = envelopes.seal_envelope(
             "ask",
-            _ask(asked, request),
+            ask,
             issuer_system=self._keys.system,
             audience_office=request.holder,
             event_id=event_id,
@@ -234,6 +246,12 @@ def _compare_explicit(body: AskEvidence, admitted: Admitted) -> None:
         raise ExplicitRequestMissing(entry=body.entry)
 
 
+def _check_preview(body: AskEvidence, admitted: Admitted) -> None:
+    """A wish to look first is for whom the entry lets look, and never dropped in silence."""
+    if body.preview and (body.subject.person is None or admitted.entry.previewed == "none"):
+        raise PreviewNotOffered([FieldError("/preview", "NOT_OFFERED")])
+
+
 def _question(asked: Asked, entry: Proof | None) -> Question:
     """Lay the request out for the gate. entry: as cited, None where there is none: the gate will say so."""
     body = asked.body
@@ -291,7 +309,7 @@ def _request(asked: Asked, admitted: Admitted, holder: str, *, recorded_at: date
     )
 
 
-def _ask(asked: Asked, request: Request) -> Ask:
+def _ask(asked: Asked, request: Request, *, preview: bool) -> Ask:
     body, person = asked.body, asked.body.subject.person
     return Ask(
         request_id=request.request_id,
@@ -312,6 +330,7 @@ def _ask(asked: Asked, request: Request) -> Ask:
         case_proof=body.case_proof,
         aliases=PersonAliases(platform=person.platform, holder=person.holders[request.holder]) if person else None,
         organisation=body.subject.organisation,
+        preview=preview,
         recorded_at=request.recorded_at,
         deadline=holder_deadline(request.recorded_at, request.deadline),
     )

@@ -36,8 +36,10 @@ class Closing:
         await requests.hold_cases(tx, ids)
         until = {fact.case_id: fact.proof_until or self._clock() + NO_PROOF_KEPT for fact in facts}
         await requests.close_cases(tx, sorted(until.items()))
-        waiting = await requests.lock_open_of_cases(tx, ids)
-        await self._end(tx, [request.ended("withdrawn", "CASE_NOT_LIVE") for request in waiting])
+        withdrawn = [r.ended("withdrawn", "CASE_NOT_LIVE") for r in await requests.lock_open_of_cases(tx, ids)]
+        await self._end(tx, withdrawn)
+        for request in withdrawn:  # told of each: one that waits here may have begun a preview there already
+            tx.emit(events.withdrawn_event(request))
 
     async def expire(self) -> int:
         """End requests whose deadline has passed; forget cases whose proofs are over. Gives how many ended."""
@@ -64,7 +66,7 @@ class Closing:
     async def _end(self, tx: Transaction, ended: Sequence[Request]) -> None:
         if not ended:
             return
-        await requests.save_ends(tx, ended)
+        await requests.save_states(tx, ended)
         for request in ended:
             tx.emit(events.state_event(request))
             tx.receipt(events.gate_ended(request))

@@ -11,7 +11,7 @@ from contracts.catalogue import Catalogue, Grant
 from contracts.exchange_bus import Acknowledged, Inbox
 from exchange_bus import events
 from exchange_bus.domain.records import Arrived, JournalRow
-from exchange_bus.domain.requests import Request, outcome
+from exchange_bus.domain.requests import PREVIEWING, Request, look_of, outcome
 from exchange_bus.service.waiting import STATE_CHANNEL
 from exchange_bus.store import inbox, journal, requests
 from kit.clock import Clock, monotonic
@@ -22,13 +22,16 @@ from kit.telemetry import current_traceparent
 INBOX_CHANNEL: Final = "inbox_{office}"
 """A hint for one office: who waits for another sleeps on."""
 LATE: Final = "EVIDENCE_TIMEOUT"
+NO_PREVIEW: Final = "PREVIEW_INVALID"
+"""Of a first answer that doesn't say where the person looks, or says it a second time."""
 
 
 @dataclass(frozen=True)
 class Signed:
-    """An envelope and for which offices its sender may speak."""
+    """An envelope, the system that sent it, and for which offices that one may speak."""
 
     arrived: Arrived
+    sender: str
     sender_offices: frozenset[str]
 
 
@@ -41,10 +44,11 @@ class Delivering:
     async def deliver(self, tx: Transaction, arrived: Sequence[Signed]) -> None:
         """Take a batch: {state, delivery row, receipt} for each, in the batch's one commit.
 
-        An answer that nobody waits for any more, or that its holder didn't send, is journalled and dropped.
+        An answer that nobody waits for any more, or that its holder didn't send, is journalled and dropped. One that
+        says that the person looks first changes the request's state, and is delivered to nobody.
         """
         answers = [one for one in arrived if one.arrived.kind == "answer"]
-        dropped = await self._end_requests(tx, answers)
+        dropped = await self._take_answers(tx, answers)
         kept = [one.arrived for one in arrived if one.arrived.event_id not in dropped]
         for one in (one for one in kept if one.kind != "answer"):
             tx.receipt(self._receipt(one))
@@ -75,31 +79,23 @@ class Delivering:
             await journal.write(tx, rows, now, current_traceparent())
         return Acknowledged(acknowledged=len(open_ones))
 
-    async def _end_requests(self, tx: Transaction, answers: Sequence[Signed]) -> set[str]:
-        """End the requests that are answered; gives the ids of events that are dropped."""
-        held = await requests.lock(tx, [one.arrived.key for one in answers])
-        ended: dict[str, Request] = {}
-        dropped: set[str] = set()
+    async def _take_answers(self, tx: Transaction, answers: Sequence[Signed]) -> set[str]:
+        """Move the requests on that are answered; gives the ids of events that go to no inbox."""
+        known = await requests.lock(tx, [one.arrived.key for one in answers])
+        moved: dict[str, Request] = {}
+        kept_back: set[str] = set()
         rows: list[JournalRow] = []
         for one in answers:
-            request = ended.get(one.arrived.key) or held.get(one.arrived.key)
-            if request is None or not _of(request, one):
-                dropped.add(one.arrived.event_id)
-                rows.append(_row("answer-rejected", one.arrived, code="NOT_ITS_HOLDERS"))
-            elif not request.open:
-                dropped.add(one.arrived.event_id)
-                rows.append(_row("answer-rejected", one.arrived, code=LATE))
-                tx.receipt(events.answer_delivered(request, one.arrived, "refused", LATE))
-            else:
-                state, code = outcome(one.arrived.attributes)
-                ended[request.request_id] = request.ended(state, code)
-                rows.append(_row("answer-received" if code is None else "error-received", one.arrived, code=code))
-                tx.receipt(events.answer_delivered(request, one.arrived, state, code))
-        await requests.save_ends(tx, list(ended.values()))
-        for request in ended.values():
-            tx.emit(events.state_event(request))
+            now, row, delivered = _judge(tx, known.get(one.arrived.key), one)
+            rows.append(row)
+            if not delivered:
+                kept_back.add(one.arrived.event_id)
+            if now is not None:
+                moved[now.request_id] = known[now.request_id] = now
+                tx.emit(events.state_event(now))
+        await requests.save_states(tx, list(moved.values()))
         await journal.write(tx, rows, self._clock(), current_traceparent())
-        return dropped
+        return kept_back
 
     def _receipt(self, one: Arrived) -> ReceiptDraft:
         if one.kind != "share":
@@ -117,6 +113,30 @@ class Delivering:
             numbered.append((next_number[one.office], one))
             next_number[one.office] += 1
         await inbox.insert(tx, numbered, self._clock())
+
+
+def _judge(tx: Transaction, request: Request | None, one: Signed) -> tuple[Request | None, JournalRow, bool]:
+    """Judge an answer: (its request as it is now, None where it stays; the journal's row; whether it is delivered).
+
+    What is delivered has a receipt, and so has what came too late: something of the person's moved.
+    """
+    arrived = one.arrived
+    previewing = arrived.attributes.get("outcome") == PREVIEWING
+    if request is None or not _of(request, one):
+        return None, _row("answer-rejected", arrived, code="NOT_ITS_HOLDERS"), False
+    if not request.open:
+        if not previewing:
+            tx.receipt(events.answer_delivered(request, arrived, "refused", LATE))
+        return None, _row("answer-rejected", arrived, code=LATE), False
+    if previewing:
+        look = look_of(arrived.attributes, one.sender)
+        if look is None or request.look is not None:
+            return None, _row("answer-rejected", arrived, code=NO_PREVIEW), False
+        return request.previewed(look), _row("answer-received", arrived, code="PREVIEWING"), False
+    state, code = outcome(arrived.attributes)
+    tx.receipt(events.answer_delivered(request, arrived, state, code))
+    row = _row("answer-received" if code is None else "error-received", arrived, code=code)
+    return request.ended(state, code), row, True
 
 
 def _of(request: Request, one: Signed) -> bool:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Callers that wait for the end of a request. They hold no connection: one query a round asks for all of them."""
+"""Callers that wait for a holder's word. They hold no connection: one query a round asks for all of them."""
 
 import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from typing import Final
 
-from exchange_bus.domain.requests import Request
+from exchange_bus.domain.requests import WAITING, Request
 from exchange_bus.store import requests as store
 from kit.clock import monotonic
 from kit.db import Database
@@ -23,7 +23,7 @@ AWAY_S: Final = 10.0
 
 
 class Waiting:
-    """Waits for requests to end. stopping: set on SIGTERM; then everybody gets 202."""
+    """Waits for holders to answer. stopping: set on SIGTERM; then everybody gets 202."""
 
     def __init__(self, db: Database, stopping: asyncio.Event) -> None:
         self._db = db
@@ -33,7 +33,10 @@ class Waiting:
         self._arrived = asyncio.Event()
 
     async def end_of(self, request_id: str, wait_s: float) -> Request | None:
-        """Give the request in its final state, or None when the time is up, too many wait, or we are stopping."""
+        """Give the request once it ended or a person is to look first; that takes longer than anybody waits in a call.
+
+        None when the time is up, too many wait, or we are stopping.
+        """
         if wait_s <= 0 or self._stopping.is_set() or sum(map(len, self._asked.values())) >= LIMIT:
             return None
         ended: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
@@ -59,7 +62,7 @@ class Waiting:
             self._away_until[holder] = monotonic() + AWAY_S
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look for ends whenever there is a hint, and every second, while somebody waits."""
+        """Look whenever there is a hint, and every second, while somebody waits."""
         with self._db.listen(STATE_CHANNEL) as hint:
             while not stop.is_set():
                 if not self._asked:
@@ -76,7 +79,7 @@ class Waiting:
     async def _look(self) -> None:
         async with self._db.read() as tx:
             found = await store.find(tx, list(self._asked))
-        for request in (one for one in found if not one.open):
+        for request in (one for one in found if one.state != WAITING):
             for ended in self._asked.get(request.request_id, ()):
                 if not ended.done():
                     ended.set_result(request)

@@ -4,15 +4,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from exchange_bus.domain.requests import Request
+from exchange_bus.domain.requests import Look, Request
 from kit.db import Queries, Row
 
-_COLUMNS = """request_id, exchange_id, case_id, step, asker, asker_system, holder, type, fields, purpose, basis, entry,
+_NEW = """request_id, exchange_id, case_id, step, asker, asker_system, holder, type, fields, purpose, basis, entry,
 release, grant_id, state, code, event_seq, recorded_at, deadline"""
+_COLUMNS = f"{_NEW}, preview_id, preview_deployment, preview_until"
 _OPEN = "state IN ('waiting', 'previewing', 'deferred')"
 
 
-_INSERT = f"""INSERT INTO evidence_request ({_COLUMNS})
+_INSERT = f"""INSERT INTO evidence_request ({_NEW})
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"""  # noqa: S608
 _FIND = f"""SELECT {_COLUMNS} FROM evidence_request WHERE request_id = ANY($1::uuid[])"""  # noqa: S608
 _LOCK = f"""SELECT {_COLUMNS} FROM evidence_request WHERE request_id = ANY($1::uuid[])
@@ -26,7 +27,9 @@ def _request(row: Row) -> Request:
     values = dict(row)
     for name in ("request_id", "exchange_id", "case_id"):
         values[name] = str(values[name])
-    return Request(**{**values, "fields": tuple(values["fields"])})
+    where = [values.pop(name) for name in ("preview_id", "preview_deployment", "preview_until")]
+    look = None if where[0] is None else Look(str(where[0]), where[1], where[2])
+    return Request(**{**values, "fields": tuple(values["fields"]), "look": look})
 
 
 async def insert(tx: Queries, request: Request) -> None:
@@ -82,16 +85,22 @@ async def lock_open_of_cases(tx: Queries, case_ids: Sequence[str]) -> list[Reque
     return [_request(row) for row in rows]
 
 
-async def save_ends(tx: Queries, ended: Sequence[Request]) -> None:
-    """Write how requests ended. The rows are locked."""
+async def save_states(tx: Queries, moved: Sequence[Request]) -> None:
+    """Write what became of requests. The rows are locked."""
+    looks = [request.look for request in moved]
     await tx.execute(
-        """UPDATE evidence_request r SET state = t.state, code = t.code, event_seq = t.event_seq
-           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) AS t (request_id, state, code, event_seq)
+        """UPDATE evidence_request r SET state = t.state, code = t.code, event_seq = t.event_seq,
+             preview_id = t.preview_id, preview_deployment = t.deployment, preview_until = t.until
+           FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], $7::timestamptz[])
+             AS t (request_id, state, code, event_seq, preview_id, deployment, until)
            WHERE r.request_id = t.request_id""",
-        [request.request_id for request in ended],
-        [request.state for request in ended],
-        [request.code for request in ended],
-        [request.event_seq for request in ended],
+        [request.request_id for request in moved],
+        [request.state for request in moved],
+        [request.code for request in moved],
+        [request.event_seq for request in moved],
+        [look and look.preview_id for look in looks],
+        [look and look.deployment for look in looks],
+        [look and look.until for look in looks],
     )
 
 

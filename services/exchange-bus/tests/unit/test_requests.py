@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exchange_bus.domain.requests import choose_holder, clocks_fit, decision, holder_deadline, outcome
+from exchange_bus.domain.requests import Look, choose_holder, clocks_fit, decision, holder_deadline, look_of, outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -59,3 +59,23 @@ def test_no_match_moves_nothing_and_is_no_refusal() -> None:
     assert decision("answered", None) == ("released", None)
     assert decision("refused", "NOT_MATCHED") == ("empty", None)
     assert decision("refused", "NO_GRANT") == ("refused", "NO_GRANT")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"previewid": "x", "previewuntil": "2026-11-24T09:00:00Z"},
+        {"previewid": "0197A3C2-0000-7000-8000-00000000000A"},
+        {"previewid": "0197A3C2-0000-7000-8000-00000000000A", "previewuntil": "soon"},
+        {"previewid": "0197A3C2-0000-7000-8000-00000000000A", "previewuntil": "2026-11-24T09:00:00"},
+    ],
+)
+def test_a_first_answer_without_a_place_and_a_moment_says_nothing(said: dict[str, str]) -> None:
+    assert look_of(said, "certificates-1") is None
+
+
+def test_where_a_person_looks_is_read_as_it_is_kept() -> None:
+    said = {"previewid": "0197A3C2-0000-7000-8000-00000000000A", "previewuntil": "2026-11-24T09:00:00.000Z"}
+    look = look_of(said, "certificates-1")
+    assert look == Look("0197a3c2-0000-7000-8000-00000000000a", "certificates-1", datetime(2026, 11, 24, 9, tzinfo=UTC))
