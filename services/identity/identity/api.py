@@ -12,7 +12,7 @@ from contracts.base import SystemId
 from contracts.roles import PLATFORM, Role
 from identity.errors import OAuthCode, OAuthError
 from identity.schemas import FORM, read_form, read_request
-from identity.service import AliasMint, Persons, Registrations, Sessions, TokenIssuer
+from identity.service import AliasMint, Persons, Registrations, Sessions, TokenIssuer, Windows
 from identity.service.sessions import PATH as SESSIONS_PATH
 from identity.service.tokens import PATH as TOKEN_PATH
 from kit.api import ClientKey, ExchangeOf, StrictRouter, answered, from_state
@@ -21,14 +21,17 @@ from kit.db import Idem, fingerprint
 from kit.errors import Forbidden
 from kit.receipts import Asker
 from kit.telemetry import note
+from kit.window import Window
 
 _Bootstrap = Annotated[Caller, Depends(caller("bootstrap"))]
 _System = Annotated[Caller, Depends(caller("system"))]
 _Citizen = Annotated[Caller, Depends(caller("citizen"))]
+_CitizenOrClerk = Annotated[Caller, Depends(caller("citizen", window=True))]
 _Minting = Annotated[Caller, Depends(caller(Role.CASES, Role.CERTIFICATES))]
 
 _Register = Annotated[Registrations, Depends(from_state("registrations"))]
 _Persons = Annotated[Persons, Depends(from_state("persons"))]
+_Windows = Annotated[Windows, Depends(from_state("windows"))]
 
 FORM_RULES = {TOKEN_PATH: frozenset({FORM})}
 """Path -> media types, for the edge."""
@@ -81,6 +84,26 @@ async def open_session(
     return await sessions.open(order.persona, _proof(request))
 
 
+# ------------------------------------------------------------------------------------------------ the window
+@doors.post("/confirm-codes", status_code=201)
+async def make_confirm_code(order: models.MakeConfirmCode, who: _Citizen, windows: _Windows) -> models.ConfirmCode:
+    """Give a citizen a code to tell a clerk of one office. She makes it herself: no window can."""
+    if who.subject is None:
+        raise Forbidden
+    return await windows.make_code(who.subject, order.office)
+
+
+@doors.post("/window-sessions", status_code=201)
+async def open_window(
+    order: models.OpenWindow, who: _System, exchange: ExchangeOf, windows: _Windows
+) -> models.WindowSession:
+    """Let a system of an office act for the citizen who told its clerk her code."""
+    if who.role is not Role.OFFICE or who.office is None or who.system is None or who.jkt is None:
+        raise Forbidden
+    by = Window(who.office, who.system, order.clerk)
+    return await windows.open(by, who.jkt, order, exchange.exchange_id if exchange else None)
+
+
 # ------------------------------------------------------------------------------------------------ registrations
 @doors.post("/offices", status_code=201)
 async def register_office(
@@ -126,13 +149,13 @@ async def resolve(order: models.Resolve, who: _System, persons: _Persons) -> mod
 
 @doors.post("/persons/handles")
 async def make_handle(
-    order: models.MakeHandle, who: _Citizen, exchange: ExchangeOf, persons: _Persons
+    order: models.MakeHandle, who: _CitizenOrClerk, exchange: ExchangeOf, persons: _Persons
 ) -> models.Handle:
     """Turn another person's number into an opaque handle; an unknown number looks the same."""
     if who.subject is None:
         raise Forbidden
     exchange_id = exchange.exchange_id if exchange else None
-    return models.Handle(handle=await persons.handle(who.subject, order.number, exchange_id))
+    return models.Handle(handle=await persons.handle(who.subject, order.number, exchange_id, who.window))
 
 
 @doors.post("/aliases")

@@ -10,7 +10,18 @@ from contracts.roles import Role
 from identity.api import FORM_RULES, routers
 from identity.domain import Master
 from identity.jobs import Every
-from identity.service import AliasMint, Names, Persons, Proofs, Registrations, Sessions, TokenIssuer, Upkeep, Vault
+from identity.service import (
+    AliasMint,
+    Names,
+    Persons,
+    Proofs,
+    Registrations,
+    Sessions,
+    TokenIssuer,
+    Upkeep,
+    Vault,
+    Windows,
+)
 from identity.service.signing import TokenSigner
 from identity.settings import Settings
 from kit import outbox
@@ -76,6 +87,7 @@ def build_state(
         "authenticator": Authenticator(settings, registry, trust, clock),
         "registrations": Registrations(db, secrets.registry, identity, clock),
         "sessions": sessions,
+        "windows": Windows(db, names, signer, clock),
         "tokens": TokenIssuer(
             db,
             proofs=proofs,

@@ -14,6 +14,9 @@ from uuid import UUID
 PLATFORM: Final = "platform"
 _OFFICE_SCOPE: Final = re.compile(r"office:([0-9A-HJ-NPQRTUWXY]{18})", re.ASCII)
 _MASTER_BYTES: Final = 32
+CODE_DIGITS: Final = 8
+CODE_TRIES: Final = 5
+"""So often may an office say a wrong code for one person; then the right one counts no more."""
 
 
 class RecordKind(StrEnum):
@@ -63,6 +66,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCode:
+    """What a try at a window found. code_hash: None where no code was made. tries: this one among them."""
+
+    code_hash: bytes | None
+    expires_at: datetime
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class UsedProof:
     """A client assertion or DPoP proof that counts once. expires_at: when it would be refused for its age anyway."""
 
@@ -81,6 +93,7 @@ class Master:
         self._parties: dict[str, bytes] = {}
         self._numbers = self._derive("number-hash")
         self._decoys = self._derive("decoy")
+        self._codes = self._derive("confirm-code")
         self.sealing_key = self._derive("number-seal")
 
     def _derive(self, label: str) -> bytes:
@@ -97,6 +110,10 @@ class Master:
     def number_hash(self, number: str) -> bytes:
         """Give what a citizen number is looked up by. A bare hash could be enumerated; this one needs our key."""
         return hmac.digest(self._numbers, number.encode(), "sha256")
+
+    def code_hash(self, person_id: UUID, office: str, code: str) -> bytes:
+        """Give what a code is kept as; the same digits are another code for another person or office."""
+        return hmac.digest(self._codes, person_id.bytes + f"{office}:{code}".encode(), "sha256")
 
     def decoy(self, number: str) -> UUID:
         """Give the id of nobody: what stands for a number that isn't registered where nobody may notice."""

@@ -5,6 +5,7 @@ ServiceError
 ├── PartiesNotConnected   403  no list entry and no grant connects the two parties
 ├── NoOfficeKey           409  the party has no usable key to seal to
 ├── KeyTaken              409  a key is registered by somebody else
+├── ConfirmCodeWrong      403  no such code of such a person for this office: which of it, nobody is told
 ├── SystemRevoked         409  a revoked system stays revoked
 └── PersonaTaken          409  the name belongs to another fictional person
 OAuthError                     the token endpoint's own shape (RFC 6749, section 5.2)
@@ -31,6 +32,12 @@ class KeyTaken(ServiceError):
     """The key belongs to another system or office."""
 
     kind, code, title = Kind.CONFLICT, "KEY_TAKEN", "A key is registered to another owner"
+
+
+class ConfirmCodeWrong(ServiceError):
+    """Number, code or office are wrong, or the code is over: always this very answer."""
+
+    kind, code, title = Kind.FORBIDDEN, "CONFIRM_CODE_WRONG", "The code does not count for this person at this office"
 
 
 class SystemRevoked(ServiceError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from identity.domain import PartyName, Person, RecordKind, Registration, Session, UsedProof
+from identity.domain import HeldCode, PartyName, Person, RecordKind, Registration, Session, UsedProof
 from kit.db import Queries
 
 
@@ -144,6 +144,42 @@ async def session(db: Queries, session_id: UUID) -> Session | None:
     return Session(session_id, row["person_id"], row["jkt"], row["opened_at"], row["expires_at"]) if row else None
 
 
+async def keep_code(tx: Queries, person_id: UUID, office: str, code_hash: bytes, until: datetime) -> None:
+    """Keep a person's code for an office; the one before it, and the tries at it, are gone."""
+    await tx.execute(
+        """INSERT INTO confirm_code (person_id, office, code_hash, expires_at, tries) VALUES ($1, $2, $3, $4, 0)
+           ON CONFLICT (person_id, office) DO UPDATE
+           SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, tries = 0""",
+        person_id,
+        office,
+        code_hash,
+        until,
+    )
+
+
+async def count_try(tx: Queries, person_id: UUID, office: str, until: datetime) -> HeldCode:
+    """Count a try at a person's code for an office, lock it until the commit, and give it.
+
+    until: how long a try is kept where there was no code.
+    """
+    row = await tx.fetchrow(
+        """INSERT INTO confirm_code AS c (person_id, office, code_hash, expires_at, tries) VALUES ($1, $2, NULL, $3, 1)
+           ON CONFLICT (person_id, office) DO UPDATE SET tries = c.tries + 1
+           RETURNING code_hash, expires_at, tries""",
+        person_id,
+        office,
+        until,
+    )
+    if row is None:
+        raise LookupError("an upsert gives its row")
+    return HeldCode(row["code_hash"], row["expires_at"], row["tries"])
+
+
+async def end_code(tx: Queries, person_id: UUID, office: str) -> None:
+    """Use a code up."""
+    await tx.execute("DELETE FROM confirm_code WHERE person_id = $1 AND office = $2", person_id, office)
+
+
 async def claim_proofs(db: Queries, proofs: Sequence[UsedProof]) -> set[UsedProof]:
     """Use up these proofs. Gives those that nobody had used before, in whichever process."""
     rows = await db.fetch(
@@ -178,10 +214,11 @@ async def count_handle(tx: Queries, subject: str, now: datetime, window: timedel
 
 
 async def sweep(db: Queries, now: datetime) -> int:
-    """Remove proofs and sessions that are over, and counts that no limit looks at any more. Gives how many rows."""
+    """Remove proofs, sessions and codes that are over, and counts that no limit looks at any more. Gives how many."""
     proofs = await db.execute("DELETE FROM used_proof WHERE expires_at < $1", now)
     sessions = await db.execute("DELETE FROM session WHERE expires_at < $1", now)
+    codes = await db.execute("DELETE FROM confirm_code WHERE expires_at < $1", now)
     uses = await db.execute(
         "DELETE FROM handle_use WHERE used_at[cardinality(used_at)] < $1", now - timedelta(minutes=5)
     )
-    return proofs + sessions + uses
+    return proofs + sessions + codes + uses

@@ -10,6 +10,7 @@ from identity.service.sessions import Sessions
 from identity.service.tokens import TokenIssuer
 from identity.service.upkeep import Upkeep
 from identity.service.vault import Vault
+from identity.service.windows import Windows
 
 __all__ = [
     "AliasMint",
@@ -21,5 +22,6 @@ __all__ = [
     "TokenIssuer",
     "Upkeep",
     "Vault",
+    "Windows",
     "connections_of",
 ]

@@ -32,6 +32,10 @@ class Names:
         """Give the id that stands for an unknown number where nobody may notice."""
         return self._master.decoy(number)
 
+    def code_hash(self, person_id: UUID, office: str, code: str) -> bytes:
+        """Give what the code of a person for an office is kept as."""
+        return self._master.code_hash(person_id, office, code)
+
     def alias(self, party: str, use: str, person_id: UUID) -> str:
         """Seal the party's name of the person to the party. Raises NoOfficeKey (`NO_OFFICE_KEY`)."""
         key = self._registry.office_key(party, use)

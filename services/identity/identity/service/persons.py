@@ -19,6 +19,7 @@ from kit.clock import Clock
 from kit.db import Answer, Database, Idem, Transaction
 from kit.errors import FieldError, InvalidRequest, Throttled
 from kit.receipts import Asker, ReceiptBasis, ReceiptDraft
+from kit.window import Window
 
 RESOLVE: Final = "resolve-person"
 MAKE_HANDLE: Final = "make-handle"
@@ -93,11 +94,12 @@ class Persons:
             person=self._names.receipt_subject(asker.office, person) if person else None,
         )
 
-    async def handle(self, citizen: str, number: str, exchange_id: str | None) -> str:
+    async def handle(self, citizen: str, number: str, exchange_id: str | None, by: Window | None = None) -> str:
         """Turn another person's number into an alias for the platform.
 
-        citizen: the asker's platform pseudonym, which the limit counts by. An unknown number gets the name of nobody,
-        by the same steps, so that shape and time tell nothing. Raises Throttled (`THROTTLED`).
+        citizen: the asker's platform pseudonym, which the limit counts by. by: the clerk who acts for her. An unknown
+        number gets the name of nobody, by the same steps, so that shape and time tell nothing. Raises Throttled
+        (`THROTTLED`).
         """
         number_hash = self._names.find_by([number])[0]
         async with self._db.transaction() as tx:
@@ -108,16 +110,17 @@ class Persons:
             person = known.get(number_hash, nobody)
             await store.remember_names(tx, [self._names.name(PLATFORM, person)])
             alias = self._names.alias(PLATFORM, "answering", person)
-            tx.receipt(self._handled(person, exchange_id))
+            tx.receipt(self._handled(person, exchange_id, by))
         return alias
 
-    def _handled(self, person: UUID, exchange_id: str | None) -> ReceiptDraft:
+    def _handled(self, person: UUID, exchange_id: str | None, by: Window | None) -> ReceiptDraft:
         return ReceiptDraft(
             side="identity",
             exchange_id=exchange_id or str(uuid7()),
             decision="released",
             purpose=MAKE_HANDLE,
             legal_basis=ReceiptBasis(kind="request"),
-            asker=self._itself,
+            asker=Asker(office=by.office, system=by.system) if by else self._itself,
+            clerk=by.clerk if by else None,
             person=self._names.receipt_subject(PLATFORM, person),
         )

@@ -12,6 +12,7 @@ from identity.domain import session_end
 from kit import tokens
 from kit.clock import Clock
 from kit.jose import PrivateKey
+from kit.window import Window
 
 LIFE_S: Final = 300
 
@@ -44,6 +45,11 @@ class TokenSigner:
     def for_citizen(self, pseudonym: str, session: UUID, jkt: str) -> SignedToken:
         """Sign a citizen's token for the platform."""
         return self._sign({"sub": pseudonym, "aud": self._platform, "role": "citizen", "sid": str(session)}, jkt)
+
+    def for_window(self, pseudonym: str, session: UUID, jkt: str, by: Window) -> SignedToken:
+        """Sign a token by which a clerk acts for a citizen: her name, and who says it (RFC 8693, section 4.1)."""
+        claims = {"sub": pseudonym, "aud": self._platform, "role": "citizen", "sid": str(session)}
+        return self._sign({**claims, "client_id": by.system, "act": by.claim()}, jkt)
 
     def exchanged(self, pseudonym: str, sid: str, audience: str, scope: str, jkt: str, until: datetime) -> SignedToken:
         """Sign a citizen's token for one office. It ends with the session: only its purpose is new, not its time."""

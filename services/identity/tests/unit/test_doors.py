@@ -46,6 +46,8 @@ async def test_a37_a_registration_without_a_key_is_refused(lone: Any, path: str)
         "/v1/systems/x/revocations",
         "/v1/persons/resolve",
         "/v1/persons/handles",
+        "/v1/confirm-codes",
+        "/v1/window-sessions",
         "/v1/aliases",
     ],
 )
