@@ -11,7 +11,7 @@ class ReceiptView(Model):
     """A receipt as the citizen reads it: leaf and opened part together, and what was checked.
 
     `verified` is true when the signature is good, the writer's record numbers have no gap before it, and every side
-    that its exchange calls for is there.
+    that its exchange calls for is there. `clerk`: who acted for her at a window, as the office of `leaf.asker` says.
     """
 
     leaf: Leaf
@@ -22,6 +22,7 @@ class ReceiptView(Model):
     seq: int | None = None
     previous: Digest | None = None
     trace_id: Text | None = None
+    clerk: Code | None = None
     signature_valid: bool
     no_gap: bool
     sides_complete: bool

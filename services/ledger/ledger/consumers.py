@@ -122,4 +122,5 @@ def _kept(record: Record, leaf: Leaf, sealed: Sealed, person: str | None, *, key
         trace_id=sealed.trace_id,
         deadline=sealed.deadline,
         key_counted=key_counted,
+        clerk=sealed.clerk,
     )

@@ -42,6 +42,7 @@ class Kept:
     deadline: datetime | None = None
     key_counted: bool = True
     """False where the writer's key was revoked, or not in force at that moment: shown, and never verified."""
+    clerk: str | None = None
 
 
 @dataclass(frozen=True)

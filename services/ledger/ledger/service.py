@@ -99,6 +99,7 @@ def _view(receipt: Kept, missing: list[str], gaps: dict[str, int]) -> ReceiptVie
             "subjectKey": receipt.subject_key,
             "seq": receipt.chain_seq,
             "previous": receipt.previous,
+            "clerk": receipt.clerk,
             "traceId": receipt.trace_id,
             "signatureValid": receipt.key_counted,  # one with a bad signature is parked and never kept (consumers.py)
             "noGap": no_gap,

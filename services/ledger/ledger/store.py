@@ -14,14 +14,15 @@ async def insert_receipts(tx: Queries, receipts: Sequence[Kept]) -> None:
     await tx.executemany(
         """INSERT INTO receipt (receipt_id, exchange_id, side, decision, time, writer, envelope_digest, leaf, slot,
              slot_seq, person, organisation, case_id, step, certificate_version, subject_key, chain_seq, previous,
-             subject_commit, trace_id, deadline, key_counted)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+             subject_commit, trace_id, deadline, key_counted, clerk)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+             $23)
            ON CONFLICT (receipt_id) DO NOTHING""",
         [
             (
                 r.receipt_id, r.exchange_id, r.side, r.decision, r.time, r.writer, r.envelope_digest, r.leaf, r.slot,
                 r.slot_seq, r.person, r.organisation, r.case_id, r.step, r.certificate_version, r.subject_key,
-                r.chain_seq, r.previous, r.subject_commit, r.trace_id, r.deadline, r.key_counted,
+                r.chain_seq, r.previous, r.subject_commit, r.trace_id, r.deadline, r.key_counted, r.clerk,
             )
             for r in receipts
         ],
@@ -76,7 +77,7 @@ async def receipts_of_exchanges(tx: Queries, exchange_ids: Sequence[str]) -> lis
     rows = await tx.fetch(
         """SELECT receipt_id, exchange_id, side, decision, time, writer, envelope_digest, leaf, slot, slot_seq, person,
              organisation, case_id, step, certificate_version, subject_key, chain_seq, previous, subject_commit,
-             trace_id, deadline, key_counted
+             trace_id, deadline, key_counted, clerk
            FROM receipt WHERE exchange_id = ANY($1::uuid[]) ORDER BY time, receipt_id""",
         list(exchange_ids),
     )
@@ -89,7 +90,7 @@ async def page_of_person(tx: Queries, person: str, *, before: tuple[datetime, st
     rows = await tx.fetch(
         """SELECT receipt_id, exchange_id, side, decision, time, writer, envelope_digest, leaf, slot, slot_seq, person,
              organisation, case_id, step, certificate_version, subject_key, chain_seq, previous, subject_commit,
-             trace_id, deadline, key_counted
+             trace_id, deadline, key_counted, clerk
            FROM receipt
            WHERE exchange_id IN (SELECT exchange_id FROM receipt WHERE person = $1)
              AND (person = $1 OR person IS NULL)
@@ -162,4 +163,5 @@ def _kept(row: Any) -> Kept:
         trace_id=row["trace_id"],
         deadline=row["deadline"],
         key_counted=row["key_counted"],
+        clerk=row["clerk"],
     )

@@ -48,6 +48,7 @@ def signed(
     digest: str | None = None,
     at: datetime = NOW,
     deadline: datetime | None = None,
+    clerk: str | None = None,
 ) -> SignedReceipt:
     signer = ReceiptSigner("certificates-2", OFFICE, "zz", WRITER, lambda: ENC.public, lambda: at)
     subject = Subject("x", aliases.mint(PLATFORM_KEY.public, PLATFORM, person)) if person else None
@@ -61,6 +62,7 @@ def signed(
         envelope_digest=digest,
         person=subject,
         deadline=deadline,
+        clerk=clerk,
     )
     receipt, _ = signer.build(draft, Chain.start() if subject else None)
     return receipt
@@ -112,6 +114,17 @@ async def test_a_person_sees_every_side_of_her_exchanges_and_nobody_elses(house:
     view = await house.ledger.access_view(PERSON, after=None, limit=50)
     assert sorted(r.leaf.side for r in view.receipts) == ["delivery", "gate", "gateway", "gateway", "holder"]
     assert all(r.verified for r in view.receipts)
+
+
+async def test_a_person_reads_which_clerk_acted_for_her(house: House) -> None:
+    looks = [signed("view", exchange=str(uuid7()), clerk=clerk) for clerk in ("k-17", None)]
+    await house.hear(record(1, looks))
+    view = await house.ledger.access_view(PERSON, after=None, limit=50)
+    assert {r.leaf.receipt_id: r.clerk for r in view.receipts} == {
+        looks[0].leaf.receipt_id: "k-17",
+        looks[1].leaf.receipt_id: None,
+    }
+    assert "k-17" not in "".join(look.leaf.model_dump_json() for look in looks)
 
 
 async def test_an_exchange_without_a_side_is_not_verified_and_late_after_its_time(house: House) -> None:
