@@ -16,18 +16,8 @@ FIELDS: Final[frozenset[str]] = frozenset(
         # what it is about: opaque ids and names of lists
         *("case_id", "step", "task_id", "exchange_id", "request", "certificate_id", "grant_id", "share_id", "type"),
         *("purpose", "legal_basis", "entry", "release", "mandate_id", "consent_id", "receipt_id", "side", "decision"),
-        *(
-            "preview_id",
-            "outcome",
-            "service_name",
-            "provider",
-            "asker",
-            "holder",
-            "life_event",
-            "mode",
-            "room",
-            "subscription",
-        ),
+        *("outcome", "service_name", "provider", "asker", "holder", "life_event", "mode", "room", "subscription"),
+        *("preview_id",),
         # bus and database
         *("topic", "partition", "offset", "key", "keyseq", "expected", "event_id", "stream", "group", "lane", "slot"),
         *("rows", "records", "batch", "count", "tries", "state", "reason", "age_seconds", "lag", "size", "tree_size"),
