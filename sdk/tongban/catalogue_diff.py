@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from contracts.catalogue import Entry, parse_entry
+from contracts.catalogue import Entry, Proof, Responsibility, parse_entry
 from tongban.catalogue_files import CatalogueUnreadable, load_entries
-from tongban.catalogue_words import EVERYBODY, Names, names_of, says, whose
+from tongban.catalogue_words import EVERYBODY, Names, names_of, says, whose, yuan
 
 _UNSAID: Final = frozenset({"kind", "id", "version"})
 _HEADS: Final = {"new": "newly", "ended": "no longer", "changed": "changed"}
@@ -101,8 +101,17 @@ def _change(old: Entry, new: Entry) -> tuple[str, ...]:
     """Say from what to what each member changed; in which version, since when."""
     same = old.version == new.version
     head = "in the same version, which no running release takes" if same else f"version {old.version} -> {new.version}"
-    before, after = old.wire(), new.wire()
-    return (head, *sorted(_members(before, after, "")))
+    return (head, *sorted(_members(_in_effect(old), _in_effect(new), "")))
+
+
+def _in_effect(entry: Entry) -> dict[str, Any]:
+    """Give an entry's members as they take effect: a rule that is left out is still a rule, and money is yuan."""
+    said = entry.wire()
+    if isinstance(entry, Proof) and entry.sources:
+        said["preview"] = entry.previewed
+    if isinstance(entry, Responsibility):
+        said["fee"] = yuan(entry.fee)
+    return said
 
 
 def _members(before: Mapping[str, Any], after: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -115,8 +124,8 @@ def _values(before: Any, after: Any, place: str) -> Iterator[str]:
     """Say how one value changed: lists by what came and went, named things by their names."""
     if before == after:
         return
-    if isinstance(before, dict) and isinstance(after, dict):
-        yield from _members(before, after, f"{place}.")
+    if isinstance(before, dict | None) and isinstance(after, dict | None):
+        yield from _members(before or {}, after or {}, f"{place}.")
     elif _are_named(before) and _are_named(after):
         old, new = ({_name(one): one for one in side} for side in (before, after))
         yield from (f"{place}: {name} is new" for name in new if name not in old)

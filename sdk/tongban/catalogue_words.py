@@ -20,6 +20,11 @@ Names = Mapping[str, str]
 """Code of an office -> its English name."""
 EVERYBODY: Final = ""
 """Stands where an entry is no single office's."""
+_LOOKS: Final = {
+    "none": "",
+    "offered": ", seen first by the person where she wishes",
+    "required": ", seen first by the person",
+}
 
 _OWNER: Final = {
     "office": "id",
@@ -66,7 +71,13 @@ def _responsibility(entry: Responsibility, _names: Names) -> str:
     days = entry.within.get("workingDays", 0)
     time = f"{days} working day{'s' * (days != 1)}"
     silence = "passes it" if entry.on_silence == "deemed" else "goes to the lead office"
-    return f"answers for {entry.step} within {time}; risk {entry.risk}; silence {silence}"
+    fee = f"; charges {yuan(entry.fee)}" * (entry.fee > 0)
+    return f"answers for {entry.step} within {time}; risk {entry.risk}; silence {silence}{fee}"
+
+
+def yuan(fen: int) -> str:
+    """Say an amount of money."""
+    return f"{fen // 100}.{fen % 100:02} yuan"
 
 
 def _proof(entry: Proof, names: Names) -> str:
@@ -75,7 +86,8 @@ def _proof(entry: Proof, names: Names) -> str:
         return f"may ask the applicant for {entry.proves} in {where}, by {entry.law}"
     held = " or ".join(f"{source.type} of {names.get(source.office, source.office)}" for source in entry.sources)
     way = f"by {entry.route}" + (f", {held}" if held else "")
-    return f"may have {entry.proves} proven in {where} ({way}), by {entry.law}"
+    look = _LOOKS[entry.previewed] if entry.sources else ""
+    return f"may have {entry.proves} proven in {where} ({way}){look}, by {entry.law}"
 
 
 def _demand(entry: Demand, names: Names) -> str:

@@ -68,6 +68,25 @@ def test_a_changed_deadline_says_from_what_to_what() -> None:
     ]
 
 
+def test_a_fee_is_said_in_yuan() -> None:
+    said = _words(_entries(), _entries(RS_0261={"version": 2, "fee": 12005}))
+    assert said[1].endswith("silence passes it; charges 120.05 yuan [RS-0261]")
+    assert said[2:] == ["version 1 -> 2", "fee: 50.00 yuan -> 120.05 yuan"]
+
+
+def test_who_sees_first_what_would_go_is_said_also_where_the_entry_leaves_it_out() -> None:
+    said = _words(_entries(), _entries(P_0244={"version": 2, "preview": "required"}))
+    assert "(by register, title of Natural resources or lease of Housing), seen first by the person, by" in said[1]
+    assert said[2:] == ["version 1 -> 2", "preview: offered -> required"]
+    by_law = _words(_entries(), _entries(P_0244={"version": 2, "legalBasis": "law"}))
+    assert by_law[2:] == ["version 1 -> 2", "legalBasis: request -> law", "preview: offered -> none"]
+
+
+def test_each_clock_that_changed_is_said_by_its_name() -> None:
+    said = _words(_entries(), _entries(P_0244={"version": 2, "clocks": {"opening": "PT30M", "deciding": "PT2H"}}))
+    assert said[2:] == ["version 1 -> 2", "clocks.deciding: nothing -> PT2H", "clocks.opening: nothing -> PT30M"]
+
+
 def test_fields_that_come_and_go_are_named() -> None:
     said = _words(_entries(), _entries(G_0251={"version": 2, "fields": ["number", "scope"]}))
     assert "fields: scope came; tradeName, place went" in said

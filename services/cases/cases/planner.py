@@ -69,6 +69,7 @@ def make_plan(catalogue: Catalogue, event: LifeEvent, wish: PlanWish, on: date) 
         longest_chain=_longest_chain(steps),
         working_days=max((step.ends for step in steps), default=0),
         visits=len({step.visit for step in steps if step.visit is not None}),
+        fees=sum(step.fee for step in steps),
     )
 
 
@@ -228,8 +229,9 @@ def _lay_out(catalogue: Catalogue, event_id: str, version: int, on: date) -> Map
 
 def _laid(catalogue: Catalogue, event: LifeEvent, step: LifeEventStep, on: date) -> _Laid:
     reference = f"{event.id}/{step.id}"
-    within = [catalogue.responsibility(reference, office, on) for office in step.tasks]
-    days = max((rule.within.get("workingDays", 0) for rule in within if rule is not None), default=0)
+    found = [catalogue.responsibility(reference, office, on) for office in step.tasks]
+    rules = [rule for rule in found if rule is not None]
+    days = max((rule.within.get("workingDays", 0) for rule in rules), default=0)
     asked = [(office, need) for office in step.tasks for need in step.needs]
     planned = PlannedStep(
         step=reference,
@@ -237,28 +239,37 @@ def _laid(catalogue: Catalogue, event: LifeEvent, step: LifeEventStep, on: date)
         service=step.service,
         mode=step.mode,
         after=list(step.after),
-        needs=[_need(catalogue, reference, step.service, office, need, on) for office, need in asked],
+        needs=[_need(catalogue, event, step, office, need, on) for office, need in asked],
         input=list(step.input),
         issues=list(dict.fromkeys(issue.type for issue in step.issues)),
         working_days=days,
         starts=0,
         ends=days,
+        fee=sum(rule.fee for rule in rules),
         visit=step.visit,
     )
     return _Laid(planned, tuple(need.each or any(one.each for one in need.any_of or ()) for _, need in asked))
 
 
-def _need(catalogue: Catalogue, step: str, service: str, office: str, need: Need, on: date) -> PlannedNeed:
+def _need(
+    catalogue: Catalogue, event: LifeEvent, step: LifeEventStep, office: str, need: Need, on: date
+) -> PlannedNeed:
     """Lay out one need of one office: all allowed ways, or which list is silent."""
-    wanted = [one for one in need.any_of or [need] if one.type is not None]
-    found = {one.type: ways(catalogue, step, service, office, one.type or "", on) for one in wanted}
-    order = sorted((held for held in found.values() if held), key=cheapest_first)
-    named = next((one.of for one in wanted if one.of is not None), "")
+    reference, service = f"{event.id}/{step.id}", step.service
+    about = {way.type: way.of or "" for way in reversed(need.any_of or [need]) if way.type is not None}
+    found = {kind: ways(catalogue, reference, service, office, kind, on) for kind in reversed(about)}
+    order = sorted((kind for kind, held in found.items() if held), key=lambda kind: cheapest_first(found[kind]))
+    named = next((of for of in reversed(about.values()) if of), "")
     if not order:
-        silent = "NO_GRANT" if listed(catalogue, step, service, office, set(found), on) else "NO_LEGAL_BASIS"
+        silent = "NO_GRANT" if listed(catalogue, reference, service, office, set(found), on) else "NO_LEGAL_BASIS"
         return PlannedNeed(of=named, alternatives=[], code=silent)
-    alternatives = [Source(type=way.grant.type, holder=way.grant.provider) for held in order for way in held]
-    return PlannedNeed(of=named, alternatives=alternatives, legal_basis=order[0][0].proof.legal_basis)
+    first = found[order[0]][0].proof
+    return PlannedNeed(
+        of=named,
+        alternatives=[Source(type=w.grant.type, holder=w.grant.provider) for kind in order for w in found[kind]],
+        legal_basis=first.legal_basis,
+        preview="none" if event.subjects.get(about[order[0]]) == "organisation" else first.previewed,
+    )
 
 
 def _waiting(event: LifeEvent, choice: Choice, organisations: Collection[str]) -> dict[str, list[str]]:

@@ -55,13 +55,14 @@ def ask(tmp_path: Path) -> Ask:
 async def test_a_citizen_gets_a_plan_without_a_key(ask: Ask) -> None:
     answer = await ask({"lifeEvent": "open-restaurant", "people": {"staff": 2}})
     plan = answer.json()
-    assert (answer.status_code, plan["workingDays"], plan["visits"], plan["fees"]) == (200, 14, 1, 0)
+    assert (answer.status_code, plan["workingDays"], plan["visits"], plan["fees"]) == (200, 14, 1, 5000)
     assert plan["longestChain"] == ["open-restaurant/r1", "open-restaurant/r4", "open-restaurant/r8"]
     assert plan["steps"][0]["needs"][0] == {
         "of": "owner",
         "persons": 1,
         "alternatives": [{"type": "citizen", "holder": "119999000000000273"}],
         "legalBasis": "request",
+        "preview": "offered",
     }
 
 

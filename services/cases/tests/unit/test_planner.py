@@ -54,7 +54,7 @@ def steps(found: Plan) -> list[str]:
 def test_a_restaurant_is_planned_with_all_that_is_not_optional() -> None:
     found = plan()
     assert steps(found) == ["r1", "r2", "r3", "r4", "r5", "r6", "r8"]
-    assert (found.missing, found.visits, found.fees, found.release) == ([], 1, 0, 3)
+    assert (found.missing, found.visits, found.fees, found.release) == ([], 1, 5000, 3)
     assert found.longest_chain == ["open-restaurant/r1", "open-restaurant/r4", "open-restaurant/r8"]
     assert found.input == ["tradeName", "scope", "bankAccount", "floorPlan", "signText", "fireCommitment"]
 
@@ -77,6 +77,35 @@ def test_each_need_names_who_is_asked_in_which_order() -> None:
     assert premises.legal_basis == "request"
     assert (needs["staff", "staff-health"].persons, needs["staff", "staff-health"].legal_basis) == (3, "law")
     assert needs["business", "business-licence"].persons == 1
+
+
+def test_each_need_says_whether_she_may_look_first() -> None:
+    food = next(step for step in plan().steps if step.step == "open-restaurant/r4")
+    looks = {(need.of, need.alternatives[0].type): need.preview for need in food.needs}
+    assert (looks["owner", "title"], looks["staff", "staff-health"]) == ("offered", "none")
+    assert looks["business", "business-licence"] == "none"
+
+
+def test_the_entry_of_the_first_alternative_says_so_and_of_an_organisation_nobody_looks() -> None:
+    required = ("P-0244", "P-0241")
+    changed = [e.model_copy(update={"preview": "required"}) if e.id in required else e for e in DEMO.entries]
+    wish = PlanWish(life_event="open-restaurant", services=["business-licence", "food-licence"])
+    food = Planning(lambda: Catalogue(4, changed), lambda: NOW).plan(wish).steps[1]
+    looks = {(need.of, need.alternatives[0].type): need.preview for need in food.needs}
+    assert (looks["owner", "title"], looks["business", "business-licence"]) == ("required", "none")
+
+
+def test_fees_are_those_of_all_offices_of_the_chosen_steps() -> None:
+    signs = ["business-licence", "shop-sign"]
+    assert [step.fee for step in plan(signs).steps] == [0, 5000]
+    assert plan(["business-licence", "food-licence"]).fees == 0
+    dear = [
+        e.model_copy(update={"fee": 100}) if e.kind == "responsibility" and e.step.endswith("/r3") else e
+        for e in DEMO.entries
+    ]
+    wish = PlanWish(life_event="open-restaurant", services=[*signs, "employer-and-tax"])
+    found = Planning(lambda: Catalogue(4, dear), lambda: NOW).plan(wish)
+    assert ([step.fee for step in found.steps], found.fees) == ([0, 200, 5000], 5200)
 
 
 def test_two_offices_of_one_step_are_asked_for_apart() -> None:
