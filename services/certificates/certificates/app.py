@@ -21,6 +21,7 @@ from certificates.service import (
     Rulebook,
     Serials,
     Sharing,
+    Snapshots,
     Verifying,
     Writer,
     write_issues,
@@ -149,6 +150,7 @@ class UseCases:
             system=settings.system,
             batch=settings.share_batch,
         )
+        self.snapshots = Snapshots(db=db, rulebook=rulebook, keys=keys)
         self.answering = Answering(
             db=db,
             rulebook=rulebook,
@@ -181,7 +183,7 @@ class UseCases:
             "relay": Relay(self._db, bootstrap).run,
             "upkeep": Upkeep(self._db).run,
             "asks": asks.run,
-            "shares": ShareJob(self._db, self.sharing).run,
+            "shares": ShareJob(self._db, self.sharing, self.snapshots).run,
             "expiry": ExpiryJob(self.changing).run,
         }
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from certificates.service import SHARE_CHANNEL, Changing, Sharing
+from certificates.service import SHARE_CHANNEL, Changing, Sharing, Snapshots
 from kit.clock import monotonic
 from kit.db import Database, Hint
 from kit.errors import Unavailable
@@ -24,11 +24,15 @@ LEADER: Final = "certificates-share"
 
 
 class ShareJob:
-    """Seals what waits. One process at a time does it, so that batches don't collide; another stands by."""
+    """Seals what waits. One process at a time does it, so that batches don't collide; another stands by.
 
-    def __init__(self, db: Database, sharing: Sharing) -> None:
+    Where nothing waits, the snapshots of new grants go on: they stand behind whatever happens now.
+    """
+
+    def __init__(self, db: Database, sharing: Sharing, snapshots: Snapshots) -> None:
         self._db = db
         self._sharing = sharing
+        self._snapshots = snapshots
         self._epoch: int | None = None
         self._count_at = 0.0
 
@@ -46,7 +50,10 @@ class ShareJob:
                     await asyncio.sleep(PACE_S)
 
     async def _round(self) -> int:
-        return await self._sharing.share_next() if await self._leads() else 0
+        if not await self._leads():
+            return 0
+        await self._snapshots.begin()
+        return await self._sharing.share_next() or await self._snapshots.queue_next()
 
     async def _count(self) -> None:
         if monotonic() >= self._count_at:

@@ -14,6 +14,7 @@ from certificates.service.reading import Errand, Moment, Reading
 from certificates.service.rulebook import Rulebook
 from certificates.service.serials import Serials
 from certificates.service.sharing import Sharing
+from certificates.service.snapshots import Snapshots
 from certificates.service.telling import SHARE_CHANNEL
 from certificates.service.verifying import Verifying
 from certificates.service.writing import ToIssue, write_issues
@@ -38,6 +39,7 @@ __all__ = [
     "Rulebook",
     "Serials",
     "Sharing",
+    "Snapshots",
     "ToIssue",
     "Verifying",
     "Writer",

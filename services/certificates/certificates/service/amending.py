@@ -23,7 +23,7 @@ from certificates.service.keys import Keys
 from certificates.service.promises import promised, shown_promise
 from certificates.service.proving import Proving
 from certificates.service.rulebook import Rulebook
-from certificates.service.telling import SHARE_CHANNEL, issued_answer, share_tasks
+from certificates.service.telling import issued_answer, queue_facts
 from contracts.certificates.api import Amend, AmendHeld, Issued
 from contracts.identifiers import IdentifierInvalid, parse_licence_id
 from kit.db import Answer, Database, Idem, Transaction, TwinCommitted, UniqueViolation
@@ -186,9 +186,8 @@ class Amending:
             raise KeyTaken from why
         at = following.issued_at
         await store.changes.write_journal(tx, [change], reason=body.reason, system=meant.system, at=at)
-        await store.sharing.add(tx, share_tasks(self._keys, self._rulebook.book(), following, change.fact))
+        await queue_facts(tx, self._keys, self._rulebook.book(), [(following, change.fact)])
         tx.emit(events.changed(change))
-        tx.notify(SHARE_CHANNEL)
         tx.answer_headers["etag"] = f'"{following.version}"'
         return 201, issued_answer(following)
 

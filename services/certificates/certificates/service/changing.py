@@ -9,7 +9,7 @@ from certificates.domain import Change, Circumstances, Former, Operation
 from certificates.errors import NotFound
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Rulebook
-from certificates.service.telling import SHARE_CHANNEL, issued_answer, share_tasks
+from certificates.service.telling import issued_answer, queue_facts
 from contracts.certificates.api import Issued
 from kit.db import Answer, Database, Idem, Transaction
 
@@ -72,8 +72,6 @@ class Changing:
         """Write statuses, operation rows, facts and what is to be shared."""
         book = self._rulebook.book()
         await store.changes.save(tx, changes, reason=reason, system=system, at=self._rulebook.now())
-        tasks = [task for change in changes for task in share_tasks(self._keys, book, change.after, change.fact)]
-        await store.sharing.add(tx, tasks)
+        await queue_facts(tx, self._keys, book, [(change.after, change.fact) for change in changes])
         for change in changes:
             tx.emit(events.changed(change))
-        tx.notify(SHARE_CHANNEL)

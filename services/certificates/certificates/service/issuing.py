@@ -102,7 +102,7 @@ class Issuing:
         # 2. Number and sign, outside any transaction. A crash burns a few numbers.
         certificate = self._credentials.signed(await self._draft(order, rule, natural_key, book))
         # 3. Then one commit: answer, certificate, fact, and a row for each grant and for the directory.
-        return ToIssue(idem, certificate, share_tasks(self._keys, book, certificate, "issued"))
+        return ToIssue(idem, certificate, share_tasks(self._keys, book, certificate, "issued"), self._keys)
 
     def _order(self, body: Issue) -> Order:
         former = body.transferred_from

@@ -134,8 +134,10 @@ class Sharing:
         # 4. One commit: what goes leaves the list with its envelopes and receipts.
         if sealed or dropped:
             async with self._db.transaction() as tx:
+                gone = await store.sharing.drop(tx, dropped, book.release, book.day) if dropped else set[int]()
                 sealed = await self._still_so(tx, sealed, held)
-                await self._send(tx, sealed, dropped)
+                await self._send(tx, sealed)
+            waiting |= {row: NotNow("CATALOGUE_BEHIND") for row in dropped if row not in gone}
         await self._postpone(waiting, now)
         return len(sealed) + len(dropped)
 
@@ -316,8 +318,8 @@ class Sharing:
                 kept.append(one)
         return kept
 
-    async def _send(self, tx: Transaction, sealed: Sequence[Sealed], dropped: Sequence[int]) -> None:
-        taken = await store.sharing.take(tx, [*dropped, *(one.task.id for one in sealed)])
+    async def _send(self, tx: Transaction, sealed: Sequence[Sealed]) -> None:
+        taken = await store.sharing.take(tx, [one.task.id for one in sealed])
         going = [one for one in sealed if one.task.id in taken]  # after a failover another process may have sent some
         shares = [one for one in going if one.grant is not None]
         counts = Counter((one.task.office, one.task.stream) for one in shares)

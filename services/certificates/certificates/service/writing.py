@@ -8,7 +8,8 @@ from typing import Final
 from certificates import domain, events, store
 from certificates.domain import TABLE, Certificate, Circumstances, Condition, Former, Operation, ShareTask, Status
 from certificates.errors import OrganisationExists, TaskAlreadyIssued, TransitionNotAllowed
-from certificates.service.telling import SHARE_CHANNEL, issued_answer
+from certificates.service.keys import Keys
+from certificates.service.telling import SHARE_CHANNEL, issued_answer, late_tasks
 from contracts.certificates.api import Issued
 from kit.db import Answer, Idem, Transaction, claim_many, store_many
 from kit.errors import ServiceError, Unavailable
@@ -24,6 +25,11 @@ class ToIssue:
     idem: Idem
     certificate: Certificate
     shares: Sequence[ShareTask]
+    keys: Keys
+
+    def late(self, begun: Sequence[str]) -> list[ShareTask]:
+        """Give what is to be sealed besides, for grants that have begun since it was prepared."""
+        return late_tasks(self.keys, self.certificate, "issued", self.shares, begun)
 
 
 def operation_of(former: Former | None) -> Operation:
@@ -46,7 +52,7 @@ async def write_issues(tx: Transaction, items: Sequence[ToIssue]) -> list[Answer
     fresh = [item for item in fresh if item.idem not in refused]
     freed = await _free_keys(tx, fresh)
     # 3. Certificates and what is to be shared, in one statement.
-    written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in fresh])
+    written = await _insert(tx, fresh)
     for certificate, ended in freed.items():
         if certificate not in written:
             await store.certificates.keep_natural_key(tx, *ended)
@@ -72,7 +78,7 @@ async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issu
     for refused in (await _check_transfers(tx, items)).values():
         raise refused
     await _free_keys(tx, items)
-    written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in items])
+    written = await _insert(tx, items)
     for item in items:
         if item.certificate.id not in written:
             raise await _why_taken(tx, item.certificate)
@@ -80,6 +86,15 @@ async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issu
         tx.emit(events.issued(item.certificate))
     tx.notify(SHARE_CHANNEL)
     return [issued_answer(item.certificate) for item in items]
+
+
+async def _insert(tx: Transaction, items: Sequence[ToIssue]) -> set[str]:
+    """Insert what can be, and what is to be shared of it; give the ids."""
+    written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in items])
+    late = [task for item in items for task in item.late(written.get(item.certificate.id, ()))]
+    if late:
+        await store.sharing.add(tx, late)
+    return set(written)
 
 
 async def _check_transfers(tx: Transaction, items: Sequence[ToIssue]) -> dict[Idem, TransitionNotAllowed]:

@@ -11,8 +11,10 @@ from kit.db import Queries
 from kit.strictjson import dumps
 
 
-async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[ShareTask]]]) -> set[str]:
+async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[ShareTask]]]) -> dict[str, list[str]]:
     """Insert new certificates, each with the facts to be sealed; give the ids of those that could be.
+
+    Each with the grants of its type that have begun by now, as `sharing.add` does.
 
     Left out: whose natural key is taken; whose task has one of this type and holder, new or changed; what founds an
     organisation that has one; what comes from a certificate that was taken over. One statement, since this is the hot
@@ -44,20 +46,22 @@ async def insert_many(tx: Queries, issued: Sequence[tuple[Certificate, Sequence[
                                                AND x.holder = n.organisation AND NOT x.succeeded))
              ORDER BY n.ord
              ON CONFLICT DO NOTHING
-             RETURNING office, id, version, event_seq, status),
+             RETURNING office, id, type, version, event_seq, status),
            s AS (
              INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
              SELECT c.office, t.stream, t.grant_id, c.id, c.version, c.event_seq, 'issued', c.status
              FROM unnest($27::uuid[], $28::text[], $29::text[]) WITH ORDINALITY AS t (id, stream, grant_id, ord)
              JOIN c USING (id)
              ORDER BY t.ord)
-           SELECT id FROM c""",
+           SELECT id, ARRAY(SELECT g.grant_id FROM snapshot g
+                            WHERE (g.office, g.type) = (c.office, c.type) AND NOT g.over ORDER BY 1) AS begun
+           FROM c""",
         *_columns(ordered),
         [UUID(share.certificate_id) for share in shares],
         [share.stream for share in shares],
         [share.grant_id for share in shares],
     )
-    return {str(row["id"]) for row in rows}
+    return {str(row["id"]): row["begun"] for row in rows}
 
 
 def _columns(certificates: Sequence[Certificate]) -> tuple[list[object], ...]:

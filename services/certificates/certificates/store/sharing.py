@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from certificates.domain import ShareTask
@@ -21,14 +21,25 @@ class Waiting:
     rows: int
 
 
-async def add(tx: Queries, tasks: Sequence[ShareTask]) -> None:
-    """Put facts of changed certificates up for sealing."""
-    await tx.execute(
-        """INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
-           SELECT office, stream, grant_id, certificate_id, version, event_seq, fact, status
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::bigint[], $7::text[], $8::text[])
-                WITH ORDINALITY AS t (office, stream, grant_id, certificate_id, version, event_seq, fact, status, ord)
-           ORDER BY ord""",
+async def add(tx: Queries, tasks: Sequence[ShareTask]) -> dict[str, list[str]]:
+    """Put facts of changed certificates up for sealing; give by certificate the grants that have begun by now.
+
+    Those are read under the lock that a snapshot's beginning waits for, so none is missed (`snapshots.begin`).
+    """
+    rows = await tx.fetch(
+        """WITH s AS (
+             INSERT INTO share_todo (office, stream, grant_id, certificate_id, version, event_seq, fact, status)
+             SELECT office, stream, grant_id, certificate_id, version, event_seq, fact, status
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::bigint[], $7::text[],
+                         $8::text[]) WITH ORDINALITY
+                  AS t (office, stream, grant_id, certificate_id, version, event_seq, fact, status, ord)
+             ORDER BY ord
+             RETURNING office, certificate_id)
+           SELECT c.id, g.grant_id
+           FROM (SELECT DISTINCT office, certificate_id FROM s) t
+           JOIN certificate c ON (c.office, c.id) = (t.office, t.certificate_id)
+           JOIN snapshot g ON (g.office, g.type) = (c.office, c.type) AND NOT g.over
+           ORDER BY c.id, g.grant_id""",
         [task.office for task in tasks],
         [task.stream for task in tasks],
         [task.grant_id for task in tasks],
@@ -38,6 +49,10 @@ async def add(tx: Queries, tasks: Sequence[ShareTask]) -> None:
         [task.fact for task in tasks],
         [task.status for task in tasks],
     )
+    begun: dict[str, list[str]] = {}
+    for row in rows:
+        begun.setdefault(str(row["id"]), []).append(row["grant_id"])
+    return begun
 
 
 async def next_due(tx: Queries, now: datetime, limit: int) -> list[ShareTask]:
@@ -75,6 +90,25 @@ async def take(tx: Queries, ids: Sequence[int]) -> set[int]:
         """WITH l AS (SELECT id FROM share_todo WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE)
            DELETE FROM share_todo t USING l WHERE t.id = l.id RETURNING t.id""",
         list(ids),
+    )
+    return {row["id"] for row in rows}
+
+
+async def drop(tx: Queries, ids: Sequence[int], release: int, day: date) -> set[int]:
+    """Take facts out of the list whose grant ended by the book of a release and a day; give those that went.
+
+    One whose grant began by a later book stays: ours is the old one.
+    """
+    rows = await tx.fetch(
+        """WITH l AS (SELECT id FROM share_todo WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE)
+           DELETE FROM share_todo t USING l
+           WHERE t.id = l.id AND NOT EXISTS (
+             SELECT FROM snapshot g WHERE g.office = t.office AND g.grant_id = t.grant_id AND NOT g.over
+               AND (g.release > $2 OR g.day > $3))
+           RETURNING t.id""",
+        list(ids),
+        release,
+        day,
     )
     return {row["id"] for row in rows}
 

@@ -195,15 +195,15 @@ async def test_two_sharers_send_each_fact_once(house: Any, licence: Body, names:
     sharing = house.uses.sharing
     seen = []
 
-    async def both_prepare(tx: Any, sealed: Any, dropped: Any) -> None:
-        seen.append((sealed, dropped))
+    async def both_prepare(tx: Any, sealed: Any) -> None:
+        seen.append(sealed)
 
     real, sharing._send = sharing._send, both_prepare
     await sharing.share_next()
     sharing._send = real
     await house.share_all()  # the other process was faster
     async with house.db.transaction() as tx:
-        await sharing._send(tx, *seen[0])
+        await sharing._send(tx, seen[0])
     assert len(await house.said(f"envelope.{names.tax}.v1")) == 1
     assert len(await house.receipts()) == 3
 
