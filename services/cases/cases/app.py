@@ -9,7 +9,19 @@ from cases.clients import HttpExchangeBus, HttpIdentity, WaysToIssue, WayToOffic
 from cases.consumers import CertificateFacts, RequestStates
 from cases.domain.clocks import Pulse
 from cases.jobs import CaseWork, Heart
-from cases.service import Applying, Clocks, Deciding, Facts, Gathering, Opening, Parts, Planning, Sealing, Viewing
+from cases.service import (
+    Applying,
+    Clocks,
+    Deciding,
+    Facts,
+    Gathering,
+    Offers,
+    Opening,
+    Parts,
+    Planning,
+    Sealing,
+    Viewing,
+)
 from cases.settings import Settings
 from contracts import topics
 from kit.api import create_api
@@ -112,7 +124,7 @@ class App:
         jobs = {
             "starts": [gathering.prepare_steps, gathering.ask_next],
             "asks": [gathering.send_asks],
-            "tasks": [Sealing(parts).seal_tasks, clocks.judge_silence],
+            "tasks": [Sealing(parts).seal_tasks, clocks.judge_silence, Offers(parts, _pulse(self._settings)).lapse],
         }
         states, facts = RequestStates(gathering, registry), CertificateFacts(Facts(parts), registry)
         hears = {

@@ -75,6 +75,7 @@ class Step:
     waiting -> offered -> waiting once it is taken. cancelled: it can't start any more, or the case was withdrawn.
     skipped: not chosen, or declined. undone: what it led to was taken back.
 
+    optional: the case is whole without it. tasked_at: when the clock of its task began, or that of its offer.
     wants, input_fields: None where it was laid out by a release of cases that kept neither. accountable: who answers
     for it now. deemed: it passed by silence. again: what is to be sealed once more: `deemed` or `undo`. task_seq: how
     many envelopes its task has had. undo_at: when the office was told to take it back.
@@ -98,6 +99,7 @@ class Step:
     visit_on: date | None = None
     on_refusal: str = "dependents"
     on_withdrawal: str = "keep"
+    optional: bool = False
     accepted_at: datetime | None = None
     needs_count: int = 0
     deadline: datetime | None = None

@@ -50,11 +50,16 @@ def tries_another(need: Need, code: str | None) -> bool:
 
 
 def case_state(steps: Sequence[Step]) -> str:
-    """Give the case's state after its steps: open until all are over; refused where one was refused or undone."""
-    states = {s.state for s in steps}
-    if not states <= FINAL_STEPS:
+    """Give the case's state after its steps: open until all are over, completed where nothing due was lost.
+
+    What she could do without (optional steps, offers) shows its own refusal, and the case doesn't fail by it, unless
+    nothing else was done.
+    """
+    if any(s.state not in FINAL_STEPS for s in steps):
         return OPEN
-    return "refused" if states & {"refused", "undone"} else "completed"
+    lost = [s for s in steps if s.state in LOST]
+    failed = any(not (s.optional or s.mode == "offer") for s in lost)
+    return "refused" if failed or (lost and all(s.state != "done" for s in steps)) else "completed"
 
 
 def unreachable(steps: Sequence[Step]) -> list[Step]:

@@ -6,3 +6,9 @@ CREATE TABLE clock_move (
   moved_at timestamptz NOT NULL,
   ahead interval NOT NULL);
 INSERT INTO clock_move (moved_at, ahead) SELECT now(), ahead FROM sandbox_clock;
+
+-- Steps that a case is whole without: it isn't refused by their refusal.
+ALTER TABLE step ADD COLUMN optional boolean NOT NULL DEFAULT false;
+
+-- Offers have an end. One that was made before this has none yet: it is looked at first, and gets one.
+CREATE INDEX step_offered ON step (coalesce(due_at, deadline, '-infinity')) WHERE state = 'offered';

@@ -7,6 +7,7 @@ from cases.service.deciding import Deciding
 from cases.service.facts import Facts, Heard
 from cases.service.gathering import Gathering
 from cases.service.moves import write_moves
+from cases.service.offers import Offers
 from cases.service.opening import Opening
 from cases.service.parts import WORK_CHANNEL, Parts
 from cases.service.plans import Planning
@@ -21,6 +22,7 @@ __all__ = [
     "Facts",
     "Gathering",
     "Heard",
+    "Offers",
     "Opening",
     "Parts",
     "Planning",

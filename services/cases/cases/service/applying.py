@@ -51,7 +51,9 @@ class Applying:
                 raise OfferNotOpen
             now = self._parts.clock()
             moves = [
-                replace(s, state="waiting", accepted_at=now) if said.accept else replace(s, state="skipped")
+                replace(s, state="waiting", accepted_at=now, tasked_at=None, deadline=None)
+                if said.accept
+                else replace(s, state="skipped")
                 for s in offered
             ]
             case = await write_moves(tx, case, moves, now)

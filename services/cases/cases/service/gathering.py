@@ -13,7 +13,7 @@ from cases.service.moves import make_tasks, write_moves
 from cases.service.papers import AliasBook, Ask, Papers, PartyKeyMissing, Writer
 from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from cases.service.planning import Question, alias_uses, choose, orders, plan, wanted, wants_of
-from cases.service.reckoning import days_of
+from cases.service.reckoning import begun, days_of
 from contracts.catalogue import Catalogue
 from contracts.catalogue.calendar import add_working_days
 from contracts.exchange_bus import AskEvidence, EvidenceRequest
@@ -105,6 +105,8 @@ class Gathering:
             case = await _locked_with(tx, step, "waiting")
             if case is None:
                 return 0
+            if changed.state == "offered":
+                changed = await begun(self._parts, tx, changed)
             refused = changed.state == "refused"
             lost = domain.cancelled_by(changed, await store.steps_of_case(tx, case.case_id)) if refused else []
             await write_moves(tx, case, [changed, *lost], self._parts.clock())

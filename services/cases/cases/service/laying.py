@@ -65,6 +65,7 @@ def _step(plot: Plot, rule: LifeEventStep, office: str, step_id: str) -> Step:
         visit_days=None if rule.visit is None else days.get(rule.visit, 0),
         on_refusal=rule.on_refusal,
         on_withdrawal=rule.on_withdrawal,
+        optional=rule.optional,
         ended_at=None if taken else plot.now,
     )
 

@@ -42,7 +42,7 @@ async def elapsed_working_days(parts: Parts, tx: Queries, case: Case) -> int:
 
 
 async def begun(parts: Parts, tx: Queries, step: Step) -> Step:
-    """Give a step whose task goes out now: the clock begins, and ends with the last of its working days."""
+    """Give a step whose task or offer goes out now: its clock begins, and ends with the last of its working days."""
     catalogue, now = parts.catalogue(), await reckoned_now(parts, tx)
     days = days_of(catalogue, step, parts.clock())
     return replace(step, tasked_at=now, deadline=add_working_days(now, days, catalogue.calendar(now.date())))
@@ -55,8 +55,8 @@ def days_of(catalogue: Catalogue, step: Step, now: datetime) -> int:
 
 
 async def deadlines(parts: Parts, tx: Queries, steps: Sequence[Step]) -> Mapping[str, datetime]:
-    """Give the deadline of each step that has had a task, moved by the outages since, by step id."""
-    clocks = [s for s in steps if s.task_id is not None and s.deadline is not None]
+    """Give the deadline of each step that has had a task or is offered, moved by the outages since, by step id."""
+    clocks = [s for s in steps if s.deadline is not None and (s.task_id is not None or s.state == "offered")]
     if not clocks:
         return {}
     since = min(s.tasked_at or LONG_AGO for s in clocks)

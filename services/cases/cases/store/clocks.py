@@ -124,6 +124,19 @@ async def steps_due(tx: Queries, now: datetime, leave: Sequence[str], limit: int
     return [DueStep(str(row["step_id"]), str(row["case_id"]), str(row["task_id"])) for row in rows]
 
 
+async def offers_due(tx: Queries, now: datetime, leave: Sequence[str], limit: int) -> list[tuple[str, str]]:
+    """Give (step, case) of offers whose end, as it was seen last, has come, or that have none. leave: left out."""
+    rows = await tx.fetch(
+        """SELECT step_id, case_id FROM step
+           WHERE state = 'offered' AND coalesce(due_at, deadline, '-infinity') <= $1 AND step_id <> ALL($2::uuid[])
+           ORDER BY coalesce(due_at, deadline, '-infinity'), step_id LIMIT $3""",
+        now,
+        leave,
+        limit,
+    )
+    return [(str(row["step_id"]), str(row["case_id"])) for row in rows]
+
+
 async def look_again(tx: Queries, step_id: str, due_at: datetime) -> None:
     """Note the deadline that outages moved, so that the step rests until then."""
     await tx.execute("UPDATE step SET due_at = $2 WHERE step_id = $1", step_id, due_at)

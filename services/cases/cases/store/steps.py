@@ -10,8 +10,8 @@ from kit.db import Queries
 from kit.db.queries import Row
 
 _COLUMNS: Final = """step_id, case_id, step, office, service, mode, after_steps, issues, state, wants, accountable,
-  input_fields, commitment, visit, visit_days, visit_on, on_refusal, on_withdrawal, accepted_at, needs_count, deadline,
-  case_proof, task_id, task_exchange_id, task_seq, tasked_at, ended_at, deemed, escalated_at, again, undo_at,
+  input_fields, commitment, visit, visit_days, visit_on, on_refusal, on_withdrawal, optional, accepted_at, needs_count,
+  deadline, case_proof, task_id, task_exchange_id, task_seq, tasked_at, ended_at, deemed, escalated_at, again, undo_at,
   certificate_id, code, reason"""
 _OF_CASE: Final = f"SELECT {_COLUMNS} FROM step WHERE case_id = $1 ORDER BY step_id"  # noqa: S608 - column names only
 _OF_TASK: Final = f"SELECT {_COLUMNS} FROM step WHERE task_id = $1"  # noqa: S608
@@ -27,13 +27,13 @@ async def insert_steps(tx: Queries, steps: Sequence[Step]) -> None:
     """Write the steps of a new case, as they were laid out."""
     await tx.executemany(
         """INSERT INTO step (step_id, case_id, step, office, service, mode, after_steps, issues, state, wants,
-             accountable, input_fields, commitment, visit, visit_days, on_refusal, on_withdrawal, ended_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)""",
+             accountable, input_fields, commitment, visit, visit_days, on_refusal, on_withdrawal, optional, ended_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)""",
         [
             (
                 s.step_id, s.case_id, s.step, s.office, s.service, s.mode, list(s.after), _issues_text(s), s.state,
                 _wants_text(s), s.accountable, list(s.input_fields or ()), s.commitment, s.visit, s.visit_days,
-                s.on_refusal, s.on_withdrawal, s.ended_at,
+                s.on_refusal, s.on_withdrawal, s.optional, s.ended_at,
             )
             for s in steps
         ],
@@ -88,9 +88,10 @@ async def steps_to_seal(tx: Queries, leave: Sequence[str], limit: int) -> list[S
 
 
 async def store_step(tx: Queries, step: Step) -> None:
-    """Write what changes in a step. The case is locked."""
+    """Write what changes in a step; a clock that begins anew forgets when it was looked at. The case is locked."""
     await tx.execute(
-        """UPDATE step SET state = $2, accountable = $3, visit_on = $4, accepted_at = $5, needs_count = $6,
+        """UPDATE step SET due_at = CASE WHEN deadline IS NOT DISTINCT FROM $7 THEN due_at END,
+             state = $2, accountable = $3, visit_on = $4, accepted_at = $5, needs_count = $6,
              deadline = $7, case_proof = $8, task_id = $9, task_exchange_id = $10, task_seq = $11, tasked_at = $12,
              ended_at = $13, deemed = $14, escalated_at = $15, again = $16, undo_at = $17, certificate_id = $18,
              code = $19, reason = $20 WHERE step_id = $1""",
@@ -181,6 +182,7 @@ def read_step(row: Row) -> Step:
         visit_on=row["visit_on"],
         on_refusal=row["on_refusal"],
         on_withdrawal=row["on_withdrawal"],
+        optional=row["optional"],
         accepted_at=row["accepted_at"],
         needs_count=row["needs_count"],
         deadline=row["deadline"],

@@ -38,10 +38,22 @@ def test_a_started_step_is_not_started_again() -> None:
 @pytest.mark.parametrize(
     ("states", "expected"),
     [(["done", "done"], "completed"), (["done", "tasked"], "open"), (["refused", "cancelled"], "refused"),
-     (["refused", "tasked"], "open"), (["done", "cancelled"], "completed")],
+     (["refused", "tasked"], "open"), (["done", "cancelled"], "refused"), (["done", "undone"], "refused")],
 )  # fmt: skip
 def test_a_case_ends_with_its_last_step(states: list[str], expected: str) -> None:
     assert case_state([step(str(i), state) for i, state in enumerate(states)]) == expected
+
+
+@pytest.mark.parametrize("lost", ["refused", "cancelled", "undone"])
+def test_a_case_is_whole_without_what_she_could_do_without(lost: str) -> None:
+    due, wish, offer = (
+        step("a", "done"),
+        replace(step("b", lost), optional=True),
+        replace(step("c", lost), mode="offer"),
+    )
+    assert case_state([due, wish, offer]) == "completed"
+    assert case_state([due, wish, step("d", lost, "b")]) == "refused"
+    assert case_state([replace(due, state="skipped"), wish]) == "refused"  # she wanted nothing else
 
 
 def test_a_refusal_cancels_all_that_rests_on_it_and_nothing_else() -> None:

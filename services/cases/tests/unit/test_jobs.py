@@ -24,11 +24,14 @@ class QuietDatabase:
         yield Hint()
 
 
+SETTINGS = {"kafka_bootstrap_servers": "nowhere:1", "beat_s": 1.0, "outage_gap_s": 60, "outage_settle_s": 30}
+
+
 def parts_of_the_worker() -> dict[str, Any]:
     async def no_silence() -> int:
         return 0
 
-    app = App(cast("Any", SimpleNamespace(kafka_bootstrap_servers="nowhere:1", beat_s=1.0)))
+    app = App(cast("Any", SimpleNamespace(**SETTINGS)))
     parts, clocks = SimpleNamespace(db=QuietDatabase()), SimpleNamespace(judge_silence=no_silence, beat=no_silence)
     return dict(app._work(cast("Any", parts), cast("Any", SimpleNamespace()), cast("Any", clocks)))
 
