@@ -18,6 +18,7 @@ from tongban.presentations import Facts
 from tongban.problems import NoAnswer, NotBelieved, NotConfigured, Problem, TongbanError, is_away
 from tongban.receipts import ReceiptFault, check_receipts
 from tongban.trust import Trust
+from tongban.window import Window
 
 __all__ = [
     "Citizen",
@@ -34,6 +35,7 @@ __all__ = [
     "ReceiptFault",
     "TongbanError",
     "Trust",
+    "Window",
     "check_folder",
     "check_receipts",
     "is_away",

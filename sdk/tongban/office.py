@@ -15,7 +15,7 @@ from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseT
 from contracts.certificates.api import Presentation
 from contracts.envelopes import Answer
 from contracts.exchange_bus import Acknowledge, Acknowledged, AskEvidence, Delivery, EvidenceRequest, Inbox
-from contracts.identity import Resolve, Resolved
+from contracts.identity import OpenWindow, Resolve, Resolved, WindowSession
 from tongban.caller import Caller, M, read
 from tongban.clock import Clock, system_clock
 from tongban.directory import Directory
@@ -29,6 +29,7 @@ from tongban.records import Records
 from tongban.register import Register
 from tongban.tokens import SystemTokens
 from tongban.trust import Trust
+from tongban.window import Window, WindowTokens
 
 PLATFORM: Final = "urn:tongban:{instance}:platform"
 PAGE: Final = 100
@@ -67,8 +68,8 @@ class Office(Register):
         trust = Trust.load(trust_file)
         self._records = Records(self._http, state_dir / "records", trust.registry.kid)
         self.directory = Directory(trust, self._records)
-        tokens = SystemTokens(self._http, system_id, PrivateKey.load(secrets_dir / "sig.jwk"), clock)
-        self._caller = Caller(self._http, tokens, clock)
+        self._tokens = SystemTokens(self._http, system_id, PrivateKey.load(secrets_dir / "sig.jwk"), clock)
+        self._caller = Caller(self._http, self._tokens, clock)
         self._handled: Handled | None = None
         self._refreshed_at = time.monotonic()
 
@@ -108,6 +109,20 @@ class Office(Register):
     async def resolve(self, numbers: Sequence[str]) -> list[str | None]:
         """Give this office's pseudonyms for citizens' numbers that it lawfully holds; None for a number of nobody."""
         return list((await self._post("/v1/persons/resolve", Resolve(numbers=list(numbers)), Resolved)).subjects)
+
+    def window(self, *, number: str, code: str, clerk: str) -> Window:
+        """Act for the citizen at the window: `async with office.window(...) as citizen`.
+
+        number, code: hers, as she told the clerk; the code counts once, for this office. clerk: what the office calls
+        its clerk; the citizen reads it in her receipts.
+        """
+        order = OpenWindow(number=number, code=code, clerk=clerk)
+
+        async def open_session() -> WindowSession:
+            return await self._post("/v1/window-sessions", order, WindowSession)
+
+        tokens = WindowTokens(self._tokens.key, open_session, self._clock)
+        return Window(self._http, tokens, self._platform, self._clock)
 
     # ------------------------------------------------------------------ evidence, tasks
     async def ask(self, question: AskEvidence, *, wait_s: int = 0, key: str | None = None) -> EvidenceRequest:

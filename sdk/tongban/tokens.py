@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from contracts import signing
+from contracts.identity import Session
 from contracts.ids import uuid7
 from tongban import jose
 from tongban.clock import Clock
@@ -19,6 +20,8 @@ from tongban.problems import NotBelieved
 TOKEN_PATH: Final = "/v1/token"  # noqa: S105 - a path, no secret
 SESSION_PATH: Final = "/v1/sandbox/sessions"
 IDENTITY: Final = "identity"
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name, no secret
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, no secret
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFE_S: Final = 60
 _MARGIN_S: Final = 30
@@ -60,6 +63,11 @@ class TokenSource(Protocol):
         ...
 
 
+def at_office(deployment: str, office: str) -> str:
+    """Name the audience of a citizen's look at what *office* (USCC) holds about her, in its certificates deployment."""
+    return f"{deployment} office:{office}"
+
+
 class SystemTokens:
     """Tokens of an office's system: private_key_jwt and DPoP, one token per audience.
 
@@ -93,14 +101,7 @@ class SystemTokens:
             "client_assertion": self._assertion(),
             "audience": audience,
         }
-        answer = await self._http.call(
-            "POST",
-            TOKEN_PATH,
-            body=urlencode(form).encode("ascii"),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            authorize=prove(self._http, self.key, "POST", TOKEN_PATH, self._clock),
-        )
-        return read_token(answer.json(), self._clock)
+        return await _ask_token(self._http, self.key, form, self._clock)
 
     def _assertion(self) -> str:
         moment = int(self._clock().timestamp())
@@ -117,33 +118,56 @@ class SystemTokens:
 
 
 class SandboxTokens:
-    """A fictional person's token, in a sandbox only. There is one audience: the platform."""
+    """A fictional person's tokens, in a sandbox only.
+
+    audience: the platform, for the session of her log-in; or `at_office(...)`, for which the session's token is
+    exchanged (RFC 8693): another name of hers, for one office, no longer than the session.
+    """
 
     def __init__(self, http: Http, persona: str, clock: Clock) -> None:
         self.key = PrivateKey.generate()
         self._http = http
         self._persona = persona
         self._clock = clock
-        self._kept: AccessToken | None = None
+        self._session: AccessToken | None = None
+        self._exchanged: dict[str, AccessToken] = {}
 
     async def token(self, audience: str) -> AccessToken:
-        """Log in, or give the token of the session that lives."""
-        if self._kept is None or self._kept.until <= self._clock().timestamp():
-            answer = await self._http.call(
-                "POST",
-                SESSION_PATH,
-                body=json.dumps({"persona": self._persona}).encode(),
-                authorize=prove(self._http, self.key, "POST", SESSION_PATH, self._clock),
-            )
-            session = answer.json()
-            self._kept = read_token(
-                {"access_token": session.get("accessToken"), "expires_in": session.get("expiresIn")}, self._clock
-            )
-        return self._kept
+        """Log in, or give the token of the session that lives; or one that it was exchanged for."""
+        if self._session is None or self._session.until <= self._clock().timestamp():
+            self._session, self._exchanged = await self._log_in(), {}
+        deployment, _, scope = audience.partition(" ")
+        if not scope:
+            return self._session
+        if audience not in self._exchanged:
+            self._exchanged[audience] = await self._exchange(self._session, deployment, scope)
+        return self._exchanged[audience]
 
     def forget(self, audience: str) -> None:
-        """Throw the session's token away."""
-        self._kept = None
+        """Throw the session's token away, and all that it was exchanged for."""
+        self._session = None
+
+    async def _log_in(self) -> AccessToken:
+        answer = await self._http.call(
+            "POST",
+            SESSION_PATH,
+            body=json.dumps({"persona": self._persona}).encode(),
+            authorize=prove(self._http, self.key, "POST", SESSION_PATH, self._clock),
+        )
+        session = answer.json()
+        return read_token(
+            {"access_token": session.get("accessToken"), "expires_in": session.get("expiresIn")}, self._clock
+        )
+
+    async def _exchange(self, session: AccessToken, deployment: str, scope: str) -> AccessToken:
+        form = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token": session.text,
+            "subject_token_type": ACCESS_TOKEN,
+            "audience": deployment,
+            "scope": scope,
+        }
+        return await _ask_token(self._http, self.key, form, self._clock)
 
 
 def read_token(document: Mapping[str, Any], clock: Clock) -> AccessToken:
@@ -152,6 +176,22 @@ def read_token(document: Mapping[str, Any], clock: Clock) -> AccessToken:
     if not isinstance(text, str) or not isinstance(life_s, int):
         raise NotBelieved("TOKEN_ANSWER_INVALID")
     return AccessToken(text, clock().timestamp() + life_s - _MARGIN_S)
+
+
+def session_token(session: Session, clock: Clock) -> AccessToken:
+    """Read the token of a session."""
+    return AccessToken(session.access_token, clock().timestamp() + session.expires_in - _MARGIN_S)
+
+
+async def _ask_token(http: Http, key: PrivateKey, form: Mapping[str, str], clock: Clock) -> AccessToken:
+    answer = await http.call(
+        "POST",
+        TOKEN_PATH,
+        body=urlencode(form).encode("ascii"),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        authorize=prove(http, key, "POST", TOKEN_PATH, clock),
+    )
+    return read_token(answer.json(), clock)
 
 
 def prove(http: Http, key: PrivateKey, method: str, path: str, clock: Clock) -> Authorize:

@@ -20,6 +20,7 @@ NAMES = [
     "ReceiptFault",
     "TongbanError",
     "Trust",
+    "Window",
     "check_folder",
     "check_receipts",
     "is_away",
@@ -28,9 +29,10 @@ NAMES = [
 OFFICE = {
     "acknowledge", "amend", "approve", "approve_together", "ask", "certificate", "complete", "demand", "facts_of",
     "fetch", "inbox", "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request",
-    "resolve", "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline",
+    "resolve", "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline", "window",
 }  # fmt: skip
-CITIZEN = {"all_receipts", "case", "check", "handle", "open_case", "plan", "receipts", "take_offer", "withdraw"}
+APPLICANT = {"case", "handle", "open_case", "plan", "take_offer", "withdraw"}
+CITIZEN = {"all_receipts", "check", "confirm_code", "receipts"} | APPLICANT
 
 
 def public(thing: type) -> set[str]:
@@ -45,3 +47,4 @@ def test_the_exported_names_are_those_that_were_promised() -> None:
 def test_an_office_and_a_citizen_can_do_what_was_promised() -> None:
     assert public(tongban.Office) == OFFICE
     assert public(tongban.Citizen) == CITIZEN
+    assert public(tongban.Window) == APPLICANT
