@@ -17,6 +17,7 @@ POINTS = frozenset(
         "consume.after_effect",
         "consume.after_commit",
         "release.after_receipt",
+        "release.after_seal",
     }
 )
 """Every place in our code that calls `point`."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from certificates.api import routers
 from certificates.clients import AliasMinter, Identity
 from certificates.consumers import Asks
-from certificates.jobs import ExpiryJob, ShareJob
+from certificates.jobs import ExpiryJob, PreviewJob, ShareJob
 from certificates.service import (
     AliasBook,
     Amending,
@@ -15,7 +15,9 @@ from certificates.service import (
     Changing,
     Credentials,
     Issuing,
+    Judging,
     Keys,
+    Previewing,
     Proving,
     Reading,
     Rulebook,
@@ -151,15 +153,16 @@ class UseCases:
             batch=settings.share_batch,
         )
         self.snapshots = Snapshots(db=db, rulebook=rulebook, keys=keys)
+        judging = Judging(db=db, rulebook=rulebook, keys=keys, case_keys=case_keys)
         self.answering = Answering(
-            db=db,
+            judging=judging,
             rulebook=rulebook,
             credentials=credentials,
             keys=keys,
             registry=registry,
-            case_keys=case_keys,
             system=settings.system,
         )
+        self.previewing = Previewing(db=db, rulebook=rulebook, judging=judging, answering=self.answering, keys=keys)
 
     def state(self) -> dict[str, object]:
         """Give what routes find."""
@@ -170,6 +173,7 @@ class UseCases:
             "changing": self.changing,
             "amending": self.amending,
             "now": self._clock,
+            "previewing": self.previewing,
             "reading": self.reading,
             "verifying": self.verifying,
         }
@@ -177,7 +181,7 @@ class UseCases:
     def parts(self) -> dict[str, Part]:
         """Give the workers."""
         settings, bootstrap = self._settings, self._settings.kafka_bootstrap_servers
-        handler = Asks(self.answering, self._keys, self._registry, settings.offices, self._clock)
+        handler = Asks(self.answering, self.previewing, self._keys, self._registry, settings.offices, self._clock)
         asks = Consumer(self._db, bootstrap, f"{settings.system}.asks", self._ask_topics, handler, gaps="strict")
         return {
             "relay": Relay(self._db, bootstrap).run,
@@ -185,6 +189,7 @@ class UseCases:
             "asks": asks.run,
             "shares": ShareJob(self._db, self.sharing, self.snapshots).run,
             "expiry": ExpiryJob(self.changing).run,
+            "previews": PreviewJob(self.previewing).run,
         }
 
     def _ask_topics(self) -> list[str]:

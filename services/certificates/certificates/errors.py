@@ -12,6 +12,9 @@ ServiceError
 ├── TaskAlreadyIssued      409  this task has its certificate
 ├── OrganisationExists     409  a task founds an organisation that has a certificate of the type
 ├── HolderUnclear          409  the holder has several certificates of the type
+├── PreviewNotOpened       409  she must look before she decides
+├── PreviewOver            409  a preview that was decided, or whose time is over
+├── PreviewOutdated        409  the certificate isn't the one that she saw
 ├── KeyTaken               409  another certificate of the holder has this natural key
 ├── VersionsUsedUp         409  a licence id counts 999 versions
 ├── VersionChanged         412  `If-Match` names another version
@@ -35,6 +38,9 @@ __all__ = [
     "NotInPowerList",
     "NotServed",
     "OrganisationExists",
+    "PreviewNotOpened",
+    "PreviewOutdated",
+    "PreviewOver",
     "SerialsUsedUp",
     "SubjectUnknown",
     "TaskAlreadyIssued",
@@ -107,6 +113,24 @@ class HolderUnclear(ServiceError):
     """409: the holder has several certificates of the type: say which, by its id."""
 
     kind, code, title = Kind.CONFLICT, "SEVERAL_CERTIFICATES", "The holder has several certificates of the type"
+
+
+class PreviewNotOpened(ServiceError):
+    """409: nobody decides on what she hasn't seen."""
+
+    kind, code, title = Kind.CONFLICT, "PREVIEW_NOT_OPENED", "The preview has not been opened yet"
+
+
+class PreviewOver(ServiceError):
+    """409: a preview counts once, and until its time is over. `reason`: why nothing can go any more, where known."""
+
+    kind, code, title = Kind.CONFLICT, "PREVIEW_OVER", "The preview is over"
+
+
+class PreviewOutdated(ServiceError):
+    """409: what she decided on has changed since. Nothing is decided; she looks again."""
+
+    kind, code, title = Kind.CONFLICT, "PREVIEW_OUTDATED", "The certificate has changed since the preview was opened"
 
 
 class KeyTaken(ServiceError):

@@ -3,8 +3,9 @@
 
 from uuid import UUID
 
-from certificates.domain import Certificate, Change, FactType, ShareTask, Status
+from certificates.domain import Certificate, Change, FactType, Preview, ShareTask, Status
 from contracts import topics
+from contracts.base import rfc3339
 from contracts.certificates.api import Fact, Holding
 from contracts.envelopes import Answer
 from kit.events import Event
@@ -104,15 +105,31 @@ def share_sent(
     )
 
 
-def answer_sent(event_id: UUID, asker: str, envelope: str, exchange_id: str, answer: Answer) -> Event:
-    """A sealed answer on its way to the office that asked."""
-    code = {} if answer.code is None else {"code": answer.code}
+def answer_sent(
+    event_id: UUID,
+    asker: str,
+    envelope: str,
+    exchange_id: str,
+    answer: Answer,
+    *,
+    preview: Preview | None = None,
+    keyseq: int = 1,
+) -> Event:
+    """A sealed answer on its way to the office that asked. preview: what it waits for; another answer follows then.
+
+    keyseq: 1 for the first answer of a request, 2 for the one after its preview.
+    """
+    attributes = {"exchangeid": exchange_id, "outcome": answer.outcome}
+    if answer.code is not None:
+        attributes["code"] = answer.code
+    if preview is not None:
+        attributes |= {"previewid": preview.id, "previewuntil": rfc3339(preview.until)}
     return Event(
         topic=topics.envelope_topic(asker),
         key=answer.request_id,
         type="envelope.answer.v1",
         data=envelope.encode("ascii"),
-        keyseq=1,
+        keyseq=keyseq,
         id=event_id,
-        attributes={"exchangeid": exchange_id, "outcome": answer.outcome, **code},
+        attributes=attributes,
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-from certificates.service import SHARE_CHANNEL, Changing, Sharing, Snapshots
+from certificates.service import SHARE_CHANNEL, Changing, Previewing, Sharing, Snapshots
 from kit.clock import monotonic
 from kit.db import Database, Hint
 from kit.errors import Unavailable
@@ -19,6 +19,8 @@ PACE_S: Final = 0.01
 """Between two batches, so that a small one may grow: each costs a commit."""
 AWAY_S: Final = 1.0
 EXPIRY_S: Final = 60.0
+PREVIEWS_S: Final = 5.0
+"""Far less than the minute that an asker waits longer than its holder."""
 COUNT_S: Final = 5.0
 LEADER: Final = "certificates-share"
 
@@ -89,6 +91,19 @@ class ExpiryJob:
         while not stop.is_set():
             if not await _survive("expiry_job_waits", self._changing.expire):
                 await _sleep(stop, EXPIRY_S)
+
+
+class PreviewJob:
+    """Answers for people who didn't open a preview, or didn't decide, in time."""
+
+    def __init__(self, previewing: Previewing) -> None:
+        self._previewing = previewing
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look every few seconds until *stop*, and go on at once while there is more."""
+        while not stop.is_set():
+            if not await _survive("preview_job_waits", self._previewing.expire):
+                await _sleep(stop, PREVIEWS_S)
 
 
 async def _survive(event: str, work: Callable[[], Awaitable[int]]) -> int | None:

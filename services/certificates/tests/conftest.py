@@ -228,6 +228,18 @@ class World:
         fixed = {"authorization": f"DPoP {token}", "tongban-hop": hop, "content-type": "application/json"}
         return {**fixed, **{name.replace("_", "-"): value for name, value in more.items()}}
 
+    def citizen(self, subject: str, audience: str = SYSTEM, **more: str) -> dict[str, str]:
+        """Give the headers of a call by a person, by a token exchanged for this deployment."""
+        now = int(self.now.timestamp())
+        claims = {
+            "iss": "identity", "sub": subject, "aud": audience, "role": "citizen", "scope": f"office:{LAND}",
+            "sid": str(uuid7()), "cnf": {"jkt": "x" * 43}, "iat": now, "nbf": now, "exp": now + 300,
+            "jti": str(uuid7()),
+        }  # fmt: skip
+        token = tokens.sign(signing.ACCESS_TOKEN, claims, self.token)
+        hop = HopSigner("gateway", self.sig["gateway"], self.clock).hop(SYSTEM, token)
+        return {"authorization": f"DPoP {token}", "tongban-hop": hop, **more}
+
     # ---------------------------------------------------------------------------------------- cases, exchange-bus
     def case_proof(self, *, signer: str = "cases", **more: Any) -> str:
         """Sign a case proof; *more* are members by their Python names."""

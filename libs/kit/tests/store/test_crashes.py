@@ -32,7 +32,7 @@ async def run_worker(dsn: str, bootstrap: str, topic: str, point: str) -> tuple[
     return process.returncode or 0, said.decode()[-2000:]
 
 
-@pytest.mark.parametrize("point", sorted(crash.POINTS - {"release.after_receipt"}))
+@pytest.mark.parametrize("point", sorted(crash.POINTS - {"release.after_receipt", "release.after_seal"}))
 async def test_a_death_loses_nothing_and_doubles_nothing(
     dsn: str, kafka_server: KafkaServer, effects_of: Any, parked_of: Any, point: str
 ) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Routes: parse, call one use case, return what it gives."""
 
-from certificates.api import changing, reading
+from certificates.api import changing, previewing, reading
 
-routers = [changing.router, reading.router]
+routers = [changing.router, previewing.router, reading.router]
 
 __all__ = ["routers"]

@@ -14,6 +14,8 @@ from kit.db import Idem, fingerprint
 _VERSION: Final = re.compile(r'"([1-9][0-9]{0,8})"', re.ASCII)
 
 System = Annotated[Caller, Depends(caller("system"))]
+Citizen = Annotated[Caller, Depends(caller("citizen"))]
+"""A person by a token that was exchanged for this deployment: her `sub` is what the office calls her."""
 Offices = Annotated[frozenset[str], Depends(from_state("offices"))]
 
 

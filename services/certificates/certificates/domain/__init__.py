@@ -2,7 +2,7 @@
 """Rules of certificates. Pure; days are UTC.
 
 operations: the table of operations and states. content: what a certificate says and what may be issued. changing: an
-operation applied. history: what was so on a day. sharing: what is told to whom.
+operation applied. history: what was so on a day. sharing: what is told to whom. previews: what a person lets go.
 """
 
 from certificates.domain.changing import Change, Standing, change, check_version
@@ -31,9 +31,22 @@ from certificates.domain.operations import (
     Status,
     decide,
 )
+from certificates.domain.previews import (
+    DECLINED,
+    Preview,
+    PreviewState,
+    Seen,
+    accepted,
+    check_decidable,
+    decided,
+    expired,
+    opened,
+    overdue_rule,
+)
 from certificates.domain.sharing import EventGrant, ShareTask
 
 __all__ = [
+    "DECLINED",
     "FACTS",
     "SERIALS_A_DAY",
     "TABLE",
@@ -50,16 +63,25 @@ __all__ = [
     "Holder",
     "Operation",
     "Order",
+    "Preview",
+    "PreviewState",
     "Provisional",
+    "Seen",
     "ShareTask",
     "Standing",
     "Status",
     "TypeRule",
+    "accepted",
     "as_of",
     "change",
+    "check_decidable",
     "check_listed",
     "check_order",
     "check_successor",
     "check_version",
     "decide",
+    "decided",
+    "expired",
+    "opened",
+    "overdue_rule",
 ]

@@ -3,12 +3,14 @@
 
 from certificates.service.alias_book import AliasBook
 from certificates.service.amending import Amending, Meant
-from certificates.service.answering import Answering, NoOfficeKey, Prepared, Received
+from certificates.service.answering import Answering, NoOfficeKey, Prepared
 from certificates.service.breathing import breathing
 from certificates.service.changing import Changing
 from certificates.service.credentials import Credentials
 from certificates.service.issuing import Issuing, Writer
+from certificates.service.judging import Judging, Received
 from certificates.service.keys import Keys
+from certificates.service.previewing import Previewing, Withdrawn
 from certificates.service.proving import Proving
 from certificates.service.reading import Errand, Moment, Reading
 from certificates.service.rulebook import Rulebook
@@ -28,11 +30,13 @@ __all__ = [
     "Credentials",
     "Errand",
     "Issuing",
+    "Judging",
     "Keys",
     "Meant",
     "Moment",
     "NoOfficeKey",
     "Prepared",
+    "Previewing",
     "Proving",
     "Reading",
     "Received",
@@ -42,6 +46,7 @@ __all__ = [
     "Snapshots",
     "ToIssue",
     "Verifying",
+    "Withdrawn",
     "Writer",
     "breathing",
     "write_issues",

@@ -29,7 +29,9 @@ class Deployment:
         self.db = db
         self.client = client
         self.uses = uses
-        self.handler = Asks(uses.answering, world.keys, world.registry, tuple(world.issuing), world.clock)
+        self.handler = Asks(
+            uses.answering, uses.previewing, world.keys, world.registry, tuple(world.issuing), world.clock
+        )
         self.worker = BatchWorker(db, "certificates-1.asks", self.handler, "strict")
 
     # -------------------------------------------------------------------------------------- calling
