@@ -12,6 +12,7 @@ class Case:
     """One application. applicant: the platform's pseudonym. Sequence numbers count the facts said so far.
 
     lead: the office that answers for the case as a whole. What the applicant gave is read apart (`store.input_of`).
+    previews: she wishes to see what would go before it goes, where the lists offer that.
     """
 
     case_id: str
@@ -22,6 +23,7 @@ class Case:
     text_version: str
     opened_at: datetime
     lead: str = ""
+    previews: bool = False
     closed_at: datetime | None = None
     withdrawn_at: datetime | None = None
     proof_until: datetime | None = None
@@ -151,12 +153,22 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Look:
+    """Where a person sees what would go: the preview's id, the deployment that shows it, until when it is opened."""
+
+    preview_id: str
+    deployment: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Need:
     """One thing that a step needs about one subject. body: the ask's exact bytes; None where nothing could be asked.
 
     States: unsent -> asked -> answered | refused; where another way is left, or its time was over before it was sent,
     `next` (to be asked anew) -> passed (it was).
     proves: the fact's name in the proof list. alternatives: ways not tried yet. holder: the office that is asked.
+    look: where its person looks first, once the holder said so; the need stays `asked` meanwhile.
     """
 
     ask_id: str
@@ -174,6 +186,7 @@ class Need:
     code: str | None = None
     alternatives: tuple[Alternative, ...] = ()
     holder: str | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True)

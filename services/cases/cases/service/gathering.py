@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from cases import domain, events, store
-from cases.domain import Alternative, Case, Need, Order, Step, Subject, Want
+from cases.domain import Alternative, Case, Look, Need, Order, Step, Subject, Want
 from cases.errors import PersonUnknown
 from cases.service.address_book import Addresses
 from cases.service.moves import make_tasks, write_moves
-from cases.service.papers import AliasBook, Ask, Papers, PartyKeyMissing, Writer
+from cases.service.papers import AliasBook, Ask, Papers, PartyKeyMissing, Planned, Writer, waits
 from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from cases.service.planning import Question, alias_uses, choose, orders, plan, wanted, wants_of
 from cases.service.reckoning import begun, days_of
@@ -60,17 +60,19 @@ class Gathering:
         return await self._next.all(self._find_next, self._go_on)
 
     async def on_request_states(self, tx: Transaction, states: Sequence[EvidenceRequest]) -> None:
-        """Note how requests ended; a step whose needs are all resolved gets its task. One commit for all."""
+        """Note how requests ended, or that a person looks first. One commit for all.
+
+        A step whose needs are all resolved gets its task.
+        """
         found = [(state, await store.lock_need_of_exchange(tx, state.exchange_id)) for state in states]
-        ours = [(state, *hit) for state, hit in found if hit is not None and state.state in EVIDENCE_ENDS]
+        told = {*EVIDENCE_ENDS, "previewing"}
+        ours = [(state, *hit) for state, hit in found if hit is not None and state.state in told]
         for case_id in sorted({case_id for _, _, case_id in ours}):  # one order of locks
             case = await store.lock_case(tx, case_id)
             if case is None:
                 continue
             for state, need, _ in (hit for hit in ours if hit[2] == case_id):
-                end = EVIDENCE_ENDS[state.state]
-                code = (state.code or "HOLDER_FAILED") if end == "refused" else None
-                await _resolve(tx, need, end, code, state)
+                await _take(tx, need, state)
             await make_tasks(tx, case, await store.steps_of_case(tx, case_id))
 
     # ------------------------------------------------------------------------------------------- starting
@@ -123,17 +125,18 @@ class Gathering:
             case = await _locked_with(tx, step, "waiting")
             if case is None:
                 return 0
-            writer = self._writer(catalogue, case, step, book, now)
+            writer = self._writer(catalogue, case, step, book, needs, now)
             addressed = [writer.addressed(order, person) for order, person in to_issue]
             await self._commit_start(tx, case, step, writer.write(needs, addressed), addressed)
         return 1
 
-    def _writer(self, catalogue: Catalogue, case: Case, step: Step, book: AliasBook, now: datetime) -> Writer:
-        days = days_of(catalogue, step, now)
-        until = max(
-            add_working_days(now, days, catalogue.calendar(now.date())),
-            now + timedelta(seconds=self._parts.ask_deadline_s) + PROOF_MARGIN,
-        )
+    def _writer(
+        self, catalogue: Catalogue, case: Case, step: Step, book: AliasBook, asks: Sequence[Planned], now: datetime
+    ) -> Writer:
+        otherwise = timedelta(seconds=self._parts.ask_deadline_s)
+        longest = max([otherwise, *(waits(one, case, otherwise) for one in asks)])
+        days = add_working_days(now, days_of(catalogue, step, now), catalogue.calendar(now.date()))
+        until = max(days, now + longest + PROOF_MARGIN)
         return Writer(self._parts, case, step, book, now=now, proof_until=until, release=catalogue.release)
 
     async def _commit_start(
@@ -182,7 +185,7 @@ class Gathering:
             if not await store.leave_next(tx, need.ask_id, "passed" if asked else "refused"):
                 return 0
             if isinstance(one, Question):
-                writer = self._writer(catalogue, case, step, book, now)
+                writer = self._writer(catalogue, case, step, book, [one], now)
                 await _put_asks(tx, [writer.write_next(one, need)])
                 until = writer.proof_until
                 await store.store_case(tx, replace(case, proof_until=max(until, case.proof_until or until)))
@@ -254,6 +257,18 @@ async def _put_asks(tx: Transaction, asks: Sequence[Ask]) -> None:
     for ask in asks:
         if ask.receipt is not None:
             tx.receipt(ask.receipt)
+
+
+async def _take(tx: Transaction, need: Need, state: EvidenceRequest) -> None:
+    """Note what became of an ask: where its person looks first, or how it ended."""
+    if state.state not in EVIDENCE_ENDS:
+        if state.preview is not None:
+            look = Look(state.preview.preview_id, state.preview.deployment, state.preview.open_until)
+            await store.note_look(tx, need.ask_id, look, request_id=state.request_id, holder=state.holder)
+        return
+    end = EVIDENCE_ENDS[state.state]
+    code = (state.code or "HOLDER_FAILED") if end == "refused" else None
+    await _resolve(tx, need, end, code, state)
 
 
 async def _resolve(

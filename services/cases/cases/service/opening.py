@@ -56,6 +56,7 @@ class Opening:
             text_version=wish.text_version,
             opened_at=now,
             lead=life_event.lead,
+            previews=wish.previews,
         )
         founded = {s.name for s in subjects if not s.known}
         steps = lay_out(self._parts.catalogue(), life_event, taken, founded, case.case_id, now)

@@ -47,6 +47,20 @@ class Papers:
     asks: Sequence[Ask]
 
 
+def waits(one: Planned, case: Case, otherwise: timedelta) -> timedelta:
+    """Give how long the answer to a question is waited for, a look before it included."""
+    if isinstance(one, Unaskable):
+        return timedelta()
+    person = one.subject.person is not None
+    due = one.proof.preview_due(person=person, wished=_wished(one, case))
+    return asker_waits(one.proof, otherwise, previewed=due)
+
+
+def _wished(one: Question, case: Case) -> bool:
+    """Say whether the applicant wished to look first: she does so for what is about herself, and for nobody else."""
+    return case.previews and one.subject.person == case.applicant
+
+
 class Writer:
     """Writes the papers of one step of one case. proof_until: last moment at which they prove anything."""
 
@@ -150,7 +164,7 @@ class Writer:
         if subject is None:
             state = "next" if one.left else "refused"
             return Ask(replace(need, state=state, code="NOT_MATCHED", holder=None), None)
-        deadline = self._now + asker_waits(one.proof, timedelta(seconds=self._parts.ask_deadline_s))
+        deadline = self._now + waits(one, self._case, timedelta(seconds=self._parts.ask_deadline_s))
         body = self._body(one, subject, proof, deadline).wire_bytes()
         return Ask(replace(need, body=body), self._receipt(one, subject, exchange, body, deadline))
 
@@ -184,6 +198,7 @@ class Writer:
             legal_basis=LegalBasis(kind=basis, provision=one.proof.law if basis == "law" else None),
             explicit_request=self._explicit_request() if basis == "request" else None,
             asker=self._step.office,
+            preview=_wished(one, self._case) and one.proof.previewed == "offered",
             deadline=deadline,
         )
 

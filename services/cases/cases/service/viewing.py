@@ -9,7 +9,7 @@ from cases.domain import Case, Need, Step, Subject
 from cases.errors import CaseUnknown
 from cases.service.parts import Parts
 from cases.service.reckoning import deadlines, elapsed_working_days
-from contracts.cases import CaseReport, CaseView, StepView
+from contracts.cases import CaseReport, CaseView, PreviewDue, StepView
 from kit.db import Queries
 
 
@@ -47,8 +47,33 @@ async def case_view(tx: Queries, parts: Parts, case: Case) -> CaseView:
         uploads=case.uploads,
         organisations=_organisations(subjects),
         steps=[_step_view(s, answered.get(s.step_id, 0), due.get(s.step_id)) for s in steps],
+        previews=_previews(case, steps, needs, subjects),
         report=await _report(tx, parts, case, steps, needs),
     )
+
+
+def _previews(
+    case: Case, steps: Sequence[Step], needs: Sequence[Need], subjects: Sequence[Subject]
+) -> list[PreviewDue]:
+    """List what waits for the applicant's look: about herself, in steps that wait for it. Others see their own."""
+    hers = {(s.name, s.position) for s in subjects if s.person == case.applicant}
+    gathering = {s.step_id: s for s in steps if s.state == "gathering" and case.state == domain.OPEN}
+    return [
+        PreviewDue(
+            preview_id=need.look.preview_id,
+            deployment=need.look.deployment,
+            open_until=need.look.until,
+            holder=need.holder or "",
+            asker=gathering[need.step_id].office,
+            step=gathering[need.step_id].step,
+            type=need.type,
+        )
+        for need in needs
+        if need.look is not None
+        and need.state == "asked"
+        and need.step_id in gathering
+        and (need.subject_name, need.subject_position) in hers
+    ]
 
 
 def _organisations(subjects: Sequence[Subject]) -> dict[str, str]:

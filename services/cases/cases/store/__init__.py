@@ -44,6 +44,7 @@ from cases.store.needs import (
     needs_of_step,
     needs_of_steps,
     needs_to_go_on,
+    note_look,
     resolve_need,
     unsent_needs,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "needs_of_step",
     "needs_of_steps",
     "needs_to_go_on",
+    "note_look",
     "offers_due",
     "oldest_unsent",
     "orders_of",

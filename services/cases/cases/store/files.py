@@ -12,7 +12,7 @@ from kit.db.queries import Row
 
 _COLUMNS: Final = """case_id, life_event, applicant, state, uploads, text_version, opened_at, closed_at,
   coalesce(nullif(lead, ''), (SELECT s.office FROM step s WHERE s.case_id = case_file.case_id
-    ORDER BY s.step_id LIMIT 1)) AS lead, withdrawn_at, proof_until, event_seq, step_event_seq"""
+    ORDER BY s.step_id LIMIT 1)) AS lead, previews, withdrawn_at, proof_until, event_seq, step_event_seq"""
 """A case opened before leads were kept has the office of its first step."""
 _LOCK: Final = f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 FOR UPDATE"  # noqa: S608 - column names only
 _OF_APPLICANT: Final = f"SELECT {_COLUMNS} FROM case_file WHERE case_id = $1 AND applicant = $2"  # noqa: S608
@@ -22,8 +22,8 @@ async def insert_case(tx: Queries, case: Case, given: Input) -> None:
     """Open a case file."""
     await tx.execute(
         """INSERT INTO case_file (case_id, life_event, applicant, state, input, uploads, text_version, opened_at, lead,
-             event_seq, step_event_seq)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+             previews, event_seq, step_event_seq)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
         case.case_id,
         case.life_event,
         case.applicant,
@@ -33,6 +33,7 @@ async def insert_case(tx: Queries, case: Case, given: Input) -> None:
         case.text_version,
         case.opened_at,
         case.lead,
+        case.previews,
         case.event_seq,
         case.step_event_seq,
     )
@@ -147,6 +148,7 @@ def _case(row: Row) -> Case:
         text_version=row["text_version"],
         opened_at=row["opened_at"],
         lead=row["lead"] or "",
+        previews=row["previews"],
         closed_at=row["closed_at"],
         withdrawn_at=row["withdrawn_at"],
         proof_until=row["proof_until"],

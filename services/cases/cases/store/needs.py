@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from cases.domain import Alternative, Need
+from cases.domain import Alternative, Look, Need
 from kit.db import Queries
 from kit.db.queries import Row
 
 _COLUMNS: Final = """n.ask_id, n.step_id, n.position, n.type, n.subject_name, n.subject_position, n.proves,
-  n.exchange_id, n.salt, n.state, n.request_id, n.code, n.alternatives, n.holder"""
+  n.exchange_id, n.salt, n.state, n.request_id, n.code, n.alternatives, n.holder, n.preview_id, n.preview_deployment,
+  n.preview_until"""
 _UNSEEN: Final = f"{_COLUMNS}, NULL::bytea AS body"
 """Without the ask's bytes, which only the sender of asks reads."""
 _TO_SEND: Final = f"""SELECT {_COLUMNS}, n.body FROM need n JOIN step s USING (step_id)
@@ -110,6 +111,21 @@ async def resolve_need(
     )
 
 
+async def note_look(tx: Queries, ask_id: str, look: Look, *, request_id: str, holder: str) -> int:
+    """Note where a person looks before the answer comes; gives 0 if it came, or another ask took its place."""
+    return await tx.execute(
+        """UPDATE need SET state = 'asked', preview_id = $2, preview_deployment = $3, preview_until = $4,
+             request_id = $5, holder = $6, body = NULL
+           WHERE ask_id = $1 AND state IN ('unsent', 'asked')""",
+        ask_id,
+        look.preview_id,
+        look.deployment,
+        look.until,
+        request_id,
+        holder,
+    )
+
+
 async def leave_next(tx: Queries, ask_id: str, state: str) -> int:
     """Note what became of a need whose next alternative was due: `passed` or `refused`. 0: somebody else did it."""
     return await tx.execute("UPDATE need SET state = $2 WHERE ask_id = $1 AND state = 'next'", ask_id, state)
@@ -136,4 +152,10 @@ def _need(row: Row) -> Need:
         code=row["code"],
         alternatives=tuple(Alternative(*one) for one in json.loads(row["alternatives"])),
         holder=row["holder"],
+        look=_look(row),
     )
+
+
+def _look(row: Row) -> Look | None:
+    found = row["preview_id"]
+    return None if found is None else Look(str(found), row["preview_deployment"], row["preview_until"])
