@@ -193,7 +193,7 @@ class Amending:
 
     async def _check_unused(self, tx: Transaction, task_id: str, c: Certificate) -> None:
         """A task gives a holder one certificate of a type, new or changed. Raises TaskAlreadyIssued."""
-        await store.changes.hold_task(tx, c.office, task_id)
+        await store.changes.hold_tasks(tx, [(c.office, task_id)])
         if await store.certificates.task_is_used(tx, c.office, task_id, c.type, c.holder):
             raise TaskAlreadyIssued
 

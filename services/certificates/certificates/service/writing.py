@@ -89,7 +89,9 @@ async def write_together(tx: Transaction, items: Sequence[ToIssue]) -> list[Issu
 
 
 async def _insert(tx: Transaction, items: Sequence[ToIssue]) -> set[str]:
-    """Insert what can be, and what is to be shared of it; give the ids."""
+    """Insert what can be, and what is to be shared of it; give the ids. Changes for the same tasks wait meanwhile."""
+    issued = [item.certificate for item in items]
+    await store.changes.hold_tasks(tx, [(c.office, c.task_id) for c in issued if c.task_id is not None])
     written = await store.certificates.insert_many(tx, [(item.certificate, item.shares) for item in items])
     late = [task for item in items for task in item.late(written.get(item.certificate.id, ()))]
     if late:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Operations on certificates that are there, under their lock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -85,9 +85,19 @@ async def write_journal(
     )
 
 
-async def hold_task(tx: Queries, office: str, task_id: str) -> None:
-    """Let no other change for this task go on until the commit."""
-    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"{office} {task_id}")
+async def hold_tasks(tx: Queries, tasks: Iterable[tuple[str, str]]) -> None:
+    """Let nothing else that is issued or changed for these (office, task) go on until the commit.
+
+    A statement of its own, so that the next one sees what was committed by whoever held them before; in one order, so
+    that two writers never wait for each other crosswise.
+    """
+    names = sorted({f"{office} {task_id}" for office, task_id in tasks})
+    if names:
+        await tx.execute(
+            """SELECT pg_advisory_xact_lock(number)
+               FROM (SELECT DISTINCT hashtextextended(name, 0) AS number FROM unnest($1::text[]) AS name ORDER BY 1) t""",
+            names,
+        )
 
 
 async def arrived(tx: Queries, former: Former) -> bool:

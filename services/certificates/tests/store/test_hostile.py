@@ -5,10 +5,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from certificates import store
 from contracts.cases import ProofIssue
 from kit import aliases
 
 Body = Callable[..., dict[str, Any]]
+WAITS = """SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+  WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"""
 
 
 async def transferred_out(house: Any, licence: Body, names: Any) -> str:
@@ -101,6 +106,38 @@ async def test_a_task_gives_one_certificate_of_a_type_to_a_holder_new_or_changed
     assert (await issue("F-6", other)).status_code == 201
     late = await change(before[1]["certificateId"], "F-7", other)
     assert (late.status_code, late.json().get("code")) == (409, "TASK_ALREADY_ISSUED"), late.text
+
+
+async def test_of_an_issue_and_a_change_for_a_task_at_once_exactly_one_passes(
+    house: Any, licence: Body, names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias = house.world.alias(names.market, "ann")
+    task = house.world.task(alias)
+    held = (await house.post(names.market, "/certificates", licence(), key="held")).json()
+    looked, go_on, is_used = asyncio.Event(), asyncio.Event(), store.certificates.task_is_used
+
+    async def look_and_wait(*args: Any) -> bool:
+        found = await is_used(*args)
+        looked.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(store.certificates, "task_is_used", look_and_wait)
+    body = {"claims": {"number": "F-3", "place": "y"}, "validFrom": "2026-01-01", "task": task, "holder": alias}
+    path = f"/certificates/{held['certificateId']}/amendments"
+    change = asyncio.create_task(house.post(names.market, path, body, key="change", if_match='"1"'))
+    await looked.wait()
+    new = licence(holder={"alias": alias}, task=task, claims={"number": "F-4", "place": "x"})
+    issue = asyncio.create_task(house.post(names.market, "/certificates", new, key="issue"))
+    while not issue.done() and not await _waits_for_a_task(house):
+        await asyncio.wait({issue}, timeout=0.01)
+    go_on.set()
+    answers = await asyncio.gather(change, issue)
+    assert [(a.status_code, a.json().get("code")) for a in answers] == [(201, None), (409, "TASK_ALREADY_ISSUED")]
+
+
+async def _waits_for_a_task(house: Any) -> bool:
+    return bool(await house.rows(WAITS))
 
 
 async def test_a_task_founds_no_organisation_that_is_somebodys_already(house: Any, licence: Body, names: Any) -> None:
