@@ -95,7 +95,7 @@ async def hold_tasks(tx: Queries, tasks: Iterable[tuple[str, str]]) -> None:
     if names:
         await tx.execute(
             """SELECT pg_advisory_xact_lock(number)
-               FROM (SELECT DISTINCT hashtextextended(t, 0) AS number FROM unnest($1::text[]) AS t ORDER BY 1) AS task""",
+               FROM (SELECT DISTINCT hashtextextended(t, 0) AS number FROM unnest($1::text[]) AS t ORDER BY 1) AS o""",
             names,
         )
 
