@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The platform as a citizen's app sees it. Log-in is the sandbox's: a fictional person, by name."""
 
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode
 
+from contracts.cases import PreviewDue
 from contracts.identity import ConfirmCode, MakeConfirmCode
 from contracts.ledger import AccessView
+from contracts.previews import DecidePreview, PieceDecision, Preview, PreviewDecided, PreviewHead, Previews
 from tongban.applicant import Applicant, file
 from tongban.caller import Caller, read
 from tongban.clock import Clock, system_clock
@@ -16,7 +19,7 @@ from tongban.http import Http
 from tongban.office import PLATFORM
 from tongban.receipts import ReceiptFault, check_receipts
 from tongban.records import Records
-from tongban.tokens import SandboxTokens
+from tongban.tokens import SandboxTokens, at_office
 from tongban.trust import Trust
 
 __all__ = ["Citizen", "file"]
@@ -61,6 +64,32 @@ class Citizen(Applicant):
         wish = MakeConfirmCode(office=office)
         answer = await self._caller.call("POST", "/v1/confirm-codes", audience=self._platform, model=wish)
         return read(answer, ConfirmCode)
+
+    async def previews(self, deployment: str, office: str) -> list[PreviewHead]:
+        """List what waits for her look at one holder, whichever case it belongs to; her own cases name theirs.
+
+        deployment: system id of the certificates service that answers for *office* (USCC).
+        """
+        answer = await self._caller.call("GET", "/v1/previews", audience=at_office(deployment, office))
+        return list(read(answer, Previews).previews)
+
+    async def preview(self, due: PreviewDue) -> Preview:
+        """Look at what would go to the office that asked, piece by piece; the look is a receipt.
+
+        due: out of `CaseView.previews`. Raises Problem (`NOT_FOUND`, `PREVIEW_OVER`).
+        """
+        path = f"/v1/previews/{due.preview_id}"
+        return read(await self._caller.call("GET", path, audience=at_office(due.deployment, due.holder)), Preview)
+
+    async def decide(self, due: PreviewDue, shown: Preview, *, accept: Collection[str]) -> PreviewDecided:
+        """Let these pieces go, by their ids, and no others; it counts once. accept: empty to decline all.
+
+        shown: as `preview` gave it. Raises Problem: `PREVIEW_OVER`, or `PREVIEW_OUTDATED` where the holder's record has
+        changed since; then she looks again.
+        """
+        wish = DecidePreview(items=[PieceDecision(id=one.id, accept=one.id in accept) for one in shown.items])
+        path, audience = f"/v1/previews/{due.preview_id}/decision", at_office(due.deployment, due.holder)
+        return read(await self._caller.call("POST", path, audience=audience, model=wish), PreviewDecided)
 
     async def receipts(self, *, limit: int = RECEIPT_PAGE, after: str | None = None) -> AccessView:
         """Read one page of who looked at her data, newest first; `next` of the answer continues."""
