@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from cases.service import Applying, Clocks, Deciding, Opening, Planning, Viewing
+from cases.service import Applying, Clocks, Deciding, Opening, Planning, Viewing, Windows
 from contracts.base import Code, Id
 from contracts.cases import (
     CaseView,
@@ -43,38 +43,52 @@ async def keeper(request: Request, by: Annotated[Caller, Depends(caller("system"
     return by
 
 
-Citizen = Annotated[Caller, Depends(caller("citizen"))]
+Citizen = Annotated[Caller, Depends(caller("citizen", window=True))]
 OfficeSystem = Annotated[Caller, Depends(caller("system"))]
 PlanningUse = Annotated[Planning, Depends(from_state("planning"))]
 OpeningUse = Annotated[Opening, Depends(from_state("opening"))]
 ViewingUse = Annotated[Viewing, Depends(from_state("viewing"))]
 ApplyingUse = Annotated[Applying, Depends(from_state("applying"))]
+WindowsUse = Annotated[Windows, Depends(from_state("windows"))]
 TimeKeeper = Annotated[Caller, Depends(keeper)]
 DecidingUse = Annotated[Deciding, Depends(from_state("deciding"))]
 ClocksUse = Annotated[Clocks, Depends(from_state("clocks"))]
 
 
+async def of_case(case_id: Id, by: Citizen, windows: WindowsUse) -> Caller:
+    """Let in a citizen; or the clerk who acts for her, if the clerk's office has a part in the case."""
+    await windows.check_case(by.window, by.subject or "", case_id)
+    return by
+
+
+OfCase = Annotated[Caller, Depends(of_case)]
+
+
 @router.post("/plans")
-async def plan(wish: PlanWish, by: Citizen, planning: PlanningUse) -> Plan:
+async def plan(wish: PlanWish, by: Citizen, planning: PlanningUse, windows: WindowsUse) -> Plan:
     """Tell a citizen what would happen if she applied. It changes nothing, so it needs no key."""
+    windows.check_event(by.window, wish.life_event)
     return planning.plan(wish)
 
 
 @router.post("/cases", status_code=201)
-async def open_case(wish: OpenCase, request: Request, by: Citizen, key: ClientKey, opening: OpeningUse) -> Response:
+async def open_case(
+    wish: OpenCase, request: Request, by: Citizen, key: ClientKey, opening: OpeningUse, windows: WindowsUse
+) -> Response:
     """Open a case for the citizen who calls."""
+    windows.check_event(by.window, wish.life_event)
     return answered(await opening.open(by.subject or "", wish, await _idem(request, by, key)))
 
 
 @router.get("/cases/{case_id}")
-async def read_case(case_id: Id, by: Citizen, viewing: ViewingUse) -> CaseView:
+async def read_case(case_id: Id, by: OfCase, viewing: ViewingUse) -> CaseView:
     """Show a case to its applicant."""
     return await viewing.view(by.subject or "", case_id)
 
 
 @router.post("/cases/{case_id}/withdrawal", status_code=201)
 async def withdraw(
-    case_id: Id, said: WithdrawCase, request: Request, by: Citizen, key: ClientKey, applying: ApplyingUse
+    case_id: Id, said: WithdrawCase, request: Request, by: OfCase, key: ClientKey, applying: ApplyingUse
 ) -> Response:
     """Withdraw an open case."""
     return answered(await applying.withdraw(by.subject or "", case_id, said, await _idem(request, by, key)))
@@ -82,7 +96,7 @@ async def withdraw(
 
 @router.post("/cases/{case_id}/offers/{step}", status_code=201)
 async def take_offer(
-    case_id: Id, step: Code, said: TakeOffer, request: Request, by: Citizen, key: ClientKey, applying: ApplyingUse
+    case_id: Id, step: Code, said: TakeOffer, request: Request, by: OfCase, key: ClientKey, applying: ApplyingUse
 ) -> Response:
     """Take or decline a step that is offered."""
     return answered(await applying.take_offer(by.subject or "", case_id, step, said, await _idem(request, by, key)))

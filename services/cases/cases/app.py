@@ -21,6 +21,7 @@ from cases.service import (
     Planning,
     Sealing,
     Viewing,
+    Windows,
 )
 from cases.settings import Settings
 from contracts import topics
@@ -85,6 +86,7 @@ class App:
             "planning": Planning(catalogue.current, system_clock),
             "opening": Opening(parts),
             "viewing": Viewing(parts),
+            "windows": Windows(db, catalogue.current, system_clock),
             "applying": Applying(parts),
             "deciding": Deciding(parts),
             "clocks": clocks,

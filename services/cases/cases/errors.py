@@ -12,6 +12,12 @@ class LifeEventUnknown(ServiceError):
     kind, code, title = Kind.NOT_FOUND, "LIFE_EVENT_UNKNOWN", "No such life event is in force"
 
 
+class WindowNotOfEvent(ServiceError):
+    """403: a clerk acts for the citizen, of an office that neither leads the life event nor has a step in it."""
+
+    kind, code, title = Kind.FORBIDDEN, "WINDOW_NOT_OF_EVENT", "This office has no part in the life event"
+
+
 class CaseInputInvalid(ServiceError):
     """400: subjects or input don't fit the life event; every fault is named."""
 

@@ -13,6 +13,7 @@ from cases.service.parts import WORK_CHANNEL, Parts
 from cases.service.plans import Planning
 from cases.service.sealing import Sealing
 from cases.service.viewing import Viewing
+from cases.service.windows import Windows
 
 __all__ = [
     "WORK_CHANNEL",
@@ -28,5 +29,6 @@ __all__ = [
     "Planning",
     "Sealing",
     "Viewing",
+    "Windows",
     "write_moves",
 ]

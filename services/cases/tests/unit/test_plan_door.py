@@ -11,6 +11,7 @@ import pytest
 
 from cases.api import routers
 from cases.service.plans import Planning
+from cases.service.windows import Windows
 from cases.settings import Settings
 from contracts.catalogue import Catalogue
 from contracts.catalogue.check import check
@@ -44,6 +45,7 @@ def ask(tmp_path: Path) -> Ask:
         state = {
             "authenticator": SimpleNamespace(authenticate=lambda _request: by),
             "planning": Planning(lambda: LISTS, lambda: NOW),
+            "windows": Windows(None, lambda: LISTS, lambda: NOW),  # type: ignore[arg-type]  # a plan reads nothing
         }
         app = create_api(settings, routers=routers(sandbox=False), service="cases", state=state)
         async with asgi_client(app) as client:
