@@ -58,9 +58,9 @@ class Doors:
         self.by = HERSELF
         return self
 
-    async def ask(self, method: str, path: str, body: Any = None, key: str = "k") -> Any:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
         async with asgi_client(self.app) as client:
-            return await client.request(method, f"/v1/{path}", json=body, headers={"idempotency-key": key})
+            return await client.request(method, f"/v1/{path}", json=body, headers={"idempotency-key": str(uuid7())})
 
     async def refusal(self, *asked: Any) -> tuple[str, int]:
         answer = await self.ask(*asked)
@@ -84,7 +84,7 @@ async def test_a_window_of_an_office_in_the_life_event_plans_opens_reads_and_wit
     path = f"cases/{opened.json()['caseId']}"
     assert (await window.ask("GET", path)).status_code == 200
     assert (await window.ask("POST", f"{path}/offers/s1", {"accept": True})).json()["code"] == "OFFER_NOT_OPEN"
-    ended = await window.ask("POST", f"{path}/withdrawal", {}, "k2")
+    ended = await window.ask("POST", f"{path}/withdrawal", {})
     assert (ended.status_code, ended.json()["state"]) == (201, "withdrawn")
     assert (await doors.herself().ask("GET", path)).json()["state"] == "withdrawn"
 
