@@ -83,7 +83,7 @@ async def test_a_window_of_an_office_in_the_life_event_plans_opens_reads_and_wit
     assert opened.status_code == 201
     path = f"cases/{opened.json()['caseId']}"
     assert (await window.ask("GET", path)).status_code == 200
-    assert (await window.ask("POST", f"{path}/offers/s1", {"accept": True})).json()["code"] == "OFFER_NOT_OPEN"
+    assert (await window.ask("POST", f"{path}/offers/f1", {"accept": True})).json()["code"] == "OFFER_NOT_OPEN"
     ended = await window.ask("POST", f"{path}/withdrawal", {})
     assert (ended.status_code, ended.json()["state"]) == (201, "withdrawn")
     assert (await doors.herself().ask("GET", path)).json()["state"] == "withdrawn"
@@ -97,7 +97,7 @@ async def test_an_office_without_a_part_in_the_life_event_has_no_window_for_it(d
         ("POST", "cases", doors.wish()),
         ("GET", f"cases/{case_id}"),
         ("POST", f"cases/{case_id}/withdrawal", {}),
-        ("POST", f"cases/{case_id}/offers/s1", {"accept": True}),
+        ("POST", f"cases/{case_id}/offers/f1", {"accept": True}),
     ):
         assert await foreign.refusal(*asked) == FOREIGN, asked
     assert (await foreign.ask("POST", "plans", {"lifeEvent": "open-restaurant"})).status_code == 200
