@@ -75,11 +75,10 @@ class Judged:
 
     @property
     def preview_due(self) -> bool:
-        """Whether the person looks first, by our own replica of the lists; an organisation has nobody who could."""
-        if self.code is not None or self.subject is None or self.entry is None:
+        """Whether the person looks before anything goes, by our own replica of the lists."""
+        if self.code is not None or self.entry is None:
             return False
-        rule = self.entry.previewed
-        return rule == "required" or (rule == "offered" and self.received.ask.preview)
+        return self.entry.preview_due(person=self.subject is not None, wished=self.received.ask.preview)
 
 
 class Judging:

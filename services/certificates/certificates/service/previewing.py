@@ -106,13 +106,7 @@ class Previewing:
     async def _decide(self, idem: Idem, preview: Preview, decisions: Sequence[tuple[str, bool]]) -> Answer:
         # 1. It must be hers to decide still, and about what she saw.
         domain.check_decidable(preview, self._rulebook.now())
-        judged = await self._judge(preview)
-        if judged.code not in (None, NOT_MATCHED):
-            await self._refuse(preview, judged)
-            raise PreviewOver(reason=judged.code)
-        certificate = judged.certificate
-        if certificate is None or preview.seen != Seen(certificate.id, certificate.event_seq):
-            raise PreviewOutdated
+        judged = await self._judge_seen(preview)
         # 2. What she accepts, signed and sealed before any lock is taken.
         released = domain.accepted(list(judged.pieces), decisions)
         judged.kept = released
@@ -127,8 +121,9 @@ class Previewing:
             domain.check_decidable(locked, self._rulebook.now())
             if locked.seen != preview.seen:
                 raise PreviewOutdated
-            row = records.about(records.journal_row(self._keys, judged, "preview-decided", None), certificate)
-            await store.evidence.write_journal(tx, [row], self._rulebook.now())
+            row = records.journal_row(self._keys, judged, "preview-decided", None)
+            now = self._rulebook.now()
+            await store.evidence.write_journal(tx, [records.about(row, judged.certificate)], now)
             ended = domain.decided(locked, released)
             await self._end(tx, ended, prepared)
             return 201, models.PreviewDecided(
@@ -136,6 +131,17 @@ class Previewing:
             )
 
         return await self._db.once(idem, work)
+
+    async def _judge_seen(self, preview: Preview) -> Judged:
+        """Judge anew what she decides on. Raises PreviewOver where it may not go any more, PreviewOutdated."""
+        judged = await self._judge(preview)
+        if judged.code not in (None, NOT_MATCHED):
+            await self._refuse(preview, judged)
+            raise PreviewOver(reason=judged.code)
+        found = judged.certificate
+        if found is None or preview.seen != Seen(found.id, found.event_seq):
+            raise PreviewOutdated
+        return judged
 
     # -------------------------------------------------------------------------------------- ends without her
     async def expire(self) -> int:

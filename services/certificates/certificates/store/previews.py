@@ -11,6 +11,15 @@ from kit.db import Queries, Row
 
 _COLUMNS: Final = """id, office, subject, request_id, event_id, exchange_id, asker, type, purpose, basis, case_id, step,
   ask, deadline, state, until, made_at, opened_at, seen_id, seen_seq, code"""
+_WAITING: Final = f"""SELECT {_COLUMNS} FROM preview
+  WHERE subject = $1 AND state IN ('waiting', 'opened') AND until >= $2
+  ORDER BY made_at, id"""  # noqa: S608 - column names only, here and below
+_OWN: Final = f"SELECT {_COLUMNS} FROM preview WHERE id = $1 AND subject = $2"  # noqa: S608
+_LOCK: Final = f"SELECT {_COLUMNS} FROM preview WHERE id = $1 FOR UPDATE"  # noqa: S608
+_LOCK_UNSETTLED: Final = f"""SELECT {_COLUMNS} FROM preview
+  WHERE (office, request_id) IN (SELECT office, id FROM unnest($1::text[], $2::uuid[]) AS w (office, id))
+    AND state IN ('waiting', 'opened')
+  ORDER BY id FOR UPDATE"""  # noqa: S608
 
 
 async def insert(tx: Queries, previews: Sequence[Preview]) -> None:
@@ -31,32 +40,19 @@ async def insert(tx: Queries, previews: Sequence[Preview]) -> None:
 
 async def waiting(tx: Queries, subject: str, now: datetime) -> list[Preview]:
     """Give a person's previews that wait for her, the oldest first. subject: what the office calls her."""
-    rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM preview
-            WHERE subject = $1 AND state IN ('waiting', 'opened') AND until >= $2
-            ORDER BY made_at, id""",  # noqa: S608 - our own column names
-        subject,
-        now,
-    )
+    rows = await tx.fetch(_WAITING, subject, now)
     return [_preview(row) for row in rows]
 
 
 async def read(tx: Queries, subject: str, preview_id: str) -> Preview | None:
     """Give one of a person's own previews; None for an unknown one and for another person's alike."""
-    row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM preview WHERE id = $1 AND subject = $2",  # noqa: S608 - our own column names
-        UUID(preview_id),
-        subject,
-    )
+    row = await tx.fetchrow(_OWN, UUID(preview_id), subject)
     return None if row is None else _preview(row)
 
 
 async def lock(tx: Queries, preview_id: str) -> Preview:
     """Give one preview, locked until the commit. It must be there: none is ever deleted."""
-    row = await tx.fetchrow(
-        f"SELECT {_COLUMNS} FROM preview WHERE id = $1 FOR UPDATE",  # noqa: S608 - our own column names
-        UUID(preview_id),
-    )
+    row = await tx.fetchrow(_LOCK, UUID(preview_id))
     if row is None:
         raise LookupError("a preview is gone")
     return _preview(row)
@@ -65,10 +61,7 @@ async def lock(tx: Queries, preview_id: str) -> Preview:
 async def lock_unsettled(tx: Queries, requests: Sequence[tuple[str, str]]) -> list[Preview]:
     """Give the unsettled previews of *requests*, (office, request id) each, locked until the commit."""
     rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM preview
-            WHERE (office, request_id) IN (SELECT office, id FROM unnest($1::text[], $2::uuid[]) AS w (office, id))
-              AND state IN ('waiting', 'opened')
-            ORDER BY id FOR UPDATE""",  # noqa: S608 - our own column names
+        _LOCK_UNSETTLED,
         [office for office, _ in requests],
         [UUID(request_id) for _, request_id in requests],
     )

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from certificates.app import UseCases
 from certificates.consumers import Asks
 from certificates.service import write_issues
 from contracts.envelopes import Answer, Share
+from contracts.ids import uuid7
 from contracts.receipts import ReceiptBatch, Sealed
 from kit import envelopes as kit_envelopes
 from kit import jose
@@ -97,6 +99,88 @@ class Deployment:
                 opened = jose.open_sealed(one.sealed, {key.kid: key})
                 found.append((one.leaf, Sealed.model_validate_json(opened)))
         return found
+
+
+class Person:
+    """Somebody as the land office knows her, and the requests about her that wait for her look."""
+
+    exchange = "0197a0b0-0000-7000-8000-0000000000e1"
+
+    def __init__(self, house: Deployment, names: Any, name: str) -> None:
+        self.house = house
+        self.names = names
+        self.name = name
+        self.subject = names.pseudonym(names.land, name)
+
+    def other(self, name: str) -> "Person":
+        """Give another person at the same deployment."""
+        return Person(self.house, self.names, name)
+
+    # -------------------------------------------------------------------------------------- what she calls
+    async def get(self, path: str) -> Any:
+        return await self.house.client.get(f"/v1{path}", headers=self.house.world.citizen(self.subject))
+
+    async def waiting(self) -> list[dict[str, Any]]:
+        return list((await self.get("/previews")).json()["previews"])
+
+    async def look(self, preview_id: str) -> Any:
+        return await self.get(f"/previews/{preview_id}")
+
+    async def decide(self, preview_id: str, key: str = "k", /, **pieces: bool) -> Any:
+        """Say of each piece whether it may go."""
+        items = [{"id": name, "accept": accept} for name, accept in pieces.items()]
+        said = {"idempotency-key": key, "content-type": "application/json"}
+        path, headers = f"/v1/previews/{preview_id}/decision", self.house.world.citizen(self.subject, **said)
+        return await self.house.client.post(path, content=json.dumps({"items": items}), headers=headers)
+
+    # -------------------------------------------------------------------------------------- requests about her
+    def wished(self, person: str | None = None, **more: Any) -> Any:
+        """Make a request for a title whose holder wishes to see first what would go."""
+        deadline = self.house.world.start + timedelta(minutes=57)
+        return self.house.world.ask(person or self.name, **{"preview": True, "deadline": deadline, **more})
+
+    def withdrawal(self, ask: Any, **more: Any) -> Record:
+        """Give the record by which exchange-bus takes a request back."""
+        fields = {"type": "evidence.ask.withdrawn.v1", "keyseq": 2, "id": uuid7(), "data": b"{}", **more}
+        record: Record = self.house.world.record(ask, **fields)
+        return record
+
+    async def begun(self, ask: Any | None = None) -> str:
+        """Let a request arrive that waits for its person; give the preview's id."""
+        await self.house.consume(self.house.world.record(ask or self.wished(), exchange_id=self.exchange))
+        rows = await self.house.rows("SELECT id::text AS id FROM preview ORDER BY made_at DESC, id DESC LIMIT 1")
+        return str(rows[0]["id"])
+
+    # -------------------------------------------------------------------------------------- what came of them
+    async def answers(self) -> list[tuple[int, Answer]]:
+        """Give (keyseq, answer) of what went to the asking office."""
+        market = self.names.market
+        rows = await self.house.said(f"envelope.{market}.v1")
+        bodies = [(row["keyseq"], self.house.opened(market, row).body) for row in rows]
+        return [(keyseq, body) for keyseq, body in bodies if isinstance(body, Answer)]
+
+    async def sides(self) -> list[tuple[str, str]]:
+        """Give (side, decision) of every receipt."""
+        return [(leaf.side, leaf.decision) for leaf, _ in await self.house.receipts()]
+
+    async def journal(self) -> list[str]:
+        """Give the kinds of the journal's rows."""
+        return [row["type"] for row in await self.house.rows("SELECT type FROM evidence_event ORDER BY id")]
+
+    async def title(self) -> str:
+        """Give the id of Ann's title."""
+        [row] = await self.house.rows("SELECT id::text AS id FROM certificate WHERE natural_key = 'T-1'")
+        return str(row["id"])
+
+
+@pytest.fixture
+async def ann(house: Deployment, title: Callable[..., dict[str, Any]], names: Any) -> Person:
+    """Ann, at a deployment where she and Bob have a title each."""
+    for person, number in (("ann", "T-1"), ("bob", "T-2")):
+        claims = {"place": "3 Hill Road", "use": "shop", "number": number}
+        answer = await house.post(names.land, "/certificates", title(person, claims=claims), key=number)
+        assert answer.status_code == 201, answer.text
+    return Person(house, names, "ann")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -18,12 +19,14 @@ from fastapi import Depends
 from contracts import topics
 from contracts.catalogue import Manifest
 from contracts.catalogue.entries import record_key
+from contracts.certificates import formats
 from contracts.envelopes import Answer
 from contracts.identity import Alias, Aliases, MintAliases
-from kit import envelopes
+from kit import crash, envelopes
 from kit.api import StrictRouter, create_api, from_state
 from kit.catalogue import sign_manifest
 from kit.clock import system_clock
+from kit.errors import ServiceError
 from kit.http import Forwarder
 from kit.jose import PrivateKey, b64u, digest
 from kit.kafka import BatchProducer, Outgoing, Raw, ensure_topics, tail
@@ -46,6 +49,7 @@ class Process:
         self.port, self.internal_port, self.identity_port = (choose() for _ in range(3))
         self.registry_key, self.catalogue_key = PrivateKey.generate(), PrivateKey.generate()
         self.process: asyncio.subprocess.Process | None = None
+        self.dies_at: str | None = None
 
     # -------------------------------------------------------------------------------------- files, environment
     def write_files(self) -> None:
@@ -81,6 +85,8 @@ class Process:
             "OFFICES": ",".join(self.world.issuing),
             "IDENTITY_URLS": f"http://127.0.0.1:{self.identity_port}",
         }
+        if self.dies_at is not None:
+            settings |= {"SANDBOX": "true", "CRASH_POINT": self.dies_at}
         return {**os.environ, **{f"CERTIFICATES_{name}": value for name, value in settings.items()}}
 
     # -------------------------------------------------------------------------------------- the bus
@@ -170,12 +176,16 @@ class Process:
 
     async def post(self, office: str, path: str, body: Any, key: str) -> dict[str, Any]:
         """POST as that office's system, through our own hop."""
-        raw = json.dumps(body).encode()
-        headers = self.world.headers(office, idempotency_key=key, host=f"127.0.0.1:{self.port}")
-        packed = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        return await self.call("POST", path, self.world.headers(office, idempotency_key=key), body)
+
+    async def call(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> dict[str, Any]:
+        """Call with the headers that the gateway would send; gives the body of an answer that is no refusal."""
+        sent = {**headers, "host": f"127.0.0.1:{self.port}"}
+        packed = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+        raw = b"" if body is None else json.dumps(body).encode()
         async with Forwarder({"c": [f"http://127.0.0.1:{self.port}"]}) as calls:
-            answer = await calls.forward("c", "POST", f"/v1{path}", packed, raw, 10)
-        assert answer.status == 201, answer.body
+            answer = await calls.forward("c", method, f"/v1{path}", packed, raw, 10)
+        assert answer.status in (200, 201), answer.body
         return dict(answer.json())
 
 
@@ -238,6 +248,49 @@ async def test_a_process_issues_shares_answers_and_stops_well(
     # 3. Receipts went with them, and the process stops in order.
     await running.arrived(topics.RECEIPT, lambda one: ask.request_id.encode() not in (one.value or b""))
     assert await running.stop() == 0
+
+
+async def test_a_process_killed_between_sealing_and_commit_of_a_decision_sends_it_once(
+    running: Process, names: Any, title: Any
+) -> None:
+    world, ann = running.world, names.pseudonym(names.land, "ann")
+    await running.post(names.land, "/certificates", title(), "one")
+    ask = world.ask(preview=True, deadline=world.now + timedelta(minutes=57))
+    record = world.record(ask)
+    await running.publish(
+        record.topic, [(record.key, record.data)], id=str(record.id), source="/zz/119999000000002030/exchange-bus"
+    )
+    topic, mine = topics.envelope_topic(names.market), ask.request_id.encode()
+    first = await running.arrived(topic, lambda one: one.key == mine)
+    path = f"/previews/{dict(first.headers)['ce_previewid'].decode()}"
+    await running.call("GET", path, world.citizen(ann))
+    # It dies with her decision sealed and nothing written.
+    assert await running.stop() == 0
+    running.dies_at = "release.after_seal"
+    await running.start()
+    decision = {"items": [{"id": "place", "accept": True}, {"id": "use", "accept": False}]}
+    headers = world.citizen(ann, **{"idempotency-key": "d", "content-type": "application/json"})
+    with pytest.raises(ServiceError):
+        await running.call("POST", f"{path}/decision", headers, decision)
+    assert running.process is not None
+    assert await running.process.wait() == crash.EXIT_STATUS
+    # Nothing went; she says it again, twice, and it goes once.
+    running.dies_at = None
+    await running.start()
+    assert (await running.call("GET", path, world.citizen(ann)))["state"] == "opened"
+    for _ in range(2):
+        assert (await running.call("POST", f"{path}/decision", headers, decision))["released"] == ["place"]
+    numbers: list[bytes] = []
+
+    def is_last(one: Raw) -> bool:
+        if one.key == mine:
+            numbers.append(dict(one.headers)["ce_keyseq"])
+        return numbers[-1:] == [b"2"]
+
+    last = await running.arrived(topic, is_last)
+    assert numbers == [b"1", b"2"]
+    answer = open_as(world, names.market, last).body
+    assert formats.disclosed(answer.presentation.credential) == {"place"}
 
 
 def open_as(world: Any, office: str, raw: Raw) -> Any:
