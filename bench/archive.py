@@ -126,6 +126,7 @@ _WORKER: Mapping[str, Look] = {
     "asks to send": lambda tx: store.unsent_needs(tx, [], 16),
     "tasks to seal": lambda tx: store.steps_to_seal(tx, [], 16),
     "tasks due": lambda tx: store.steps_due(tx, datetime.now(UTC), [], 16),
+    "offers due": lambda tx: store.offers_due(tx, datetime.now(UTC), [], 16),
     "tasks refused": store.refused_tasks,
 }
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from cases.domain import Issue, Step, StepCertificate, Want
+from cases.domain import Issue, Step, StepCertificate, Want, can_start
 from kit.db import Queries
 from kit.db.queries import Row
 
@@ -24,16 +24,17 @@ _TO_SEAL: Final = f"""SELECT {_COLUMNS} FROM step WHERE state = 'ready' AND step
 
 
 async def insert_steps(tx: Queries, steps: Sequence[Step]) -> None:
-    """Write the steps of a new case, as they were laid out."""
+    """Write all steps of a new case, as they were laid out. may_start: the database keeps it from then on."""
     await tx.executemany(
         """INSERT INTO step (step_id, case_id, step, office, service, mode, after_steps, issues, state, wants,
-             accountable, input_fields, commitment, visit, visit_days, on_refusal, on_withdrawal, optional, ended_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)""",
+             accountable, input_fields, commitment, visit, visit_days, on_refusal, on_withdrawal, optional, ended_at,
+             may_start)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)""",
         [
             (
                 s.step_id, s.case_id, s.step, s.office, s.service, s.mode, list(s.after), _issues_text(s), s.state,
                 _wants_text(s), s.accountable, list(s.input_fields or ()), s.commitment, s.visit, s.visit_days,
-                s.on_refusal, s.on_withdrawal, s.optional, s.ended_at,
+                s.on_refusal, s.on_withdrawal, s.optional, s.ended_at, can_start(s, steps),
             )
             for s in steps
         ],
@@ -65,11 +66,7 @@ async def steps_to_prepare(tx: Queries, leave: Sequence[str], limit: int) -> lis
     """Give ids of open cases with a step that may start, the oldest first. leave: cases that are left out."""
     rows = await tx.fetch(
         """SELECT DISTINCT s.case_id FROM step s JOIN case_file c USING (case_id)
-           WHERE s.state = 'waiting' AND c.state = 'open' AND s.case_id <> ALL($1::uuid[])
-             AND NOT EXISTS (SELECT 1 FROM step p
-                             WHERE p.case_id = s.case_id AND split_part(p.step, '/', 2) = ANY(s.after_steps)
-                               AND (p.state NOT IN ('done', 'skipped')
-                                    OR p.deemed AND p.certificate_id IS NULL AND p.issues <> '[]'))
+           WHERE s.state = 'waiting' AND s.may_start AND c.state = 'open' AND s.case_id <> ALL($1::uuid[])
            ORDER BY s.case_id LIMIT $2""",
         leave,
         limit,
