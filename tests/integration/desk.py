@@ -7,12 +7,13 @@ from pathlib import Path
 from contracts.cases import CaseView
 from example_offices.drawer import Drawer
 from example_offices.licensing import Desk
-from tongban import Citizen, Office
+from tongban import Office
+from tongban.applicant import Applicant
 
 from .conftest import until
 
 
-async def decide(market: Office, owner: Citizen, case_id: str, folder: Path) -> CaseView:
+async def decide(market: Office, owner: Applicant, case_id: str, folder: Path) -> CaseView:
     """Let the program work until the case is closed; gives the case. Needs no new token."""
     drawer = Drawer(folder / f"drawer-{secrets.token_hex(4)}.sqlite")
     desk = Desk(market, drawer, lambda _line: None)

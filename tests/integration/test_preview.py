@@ -118,10 +118,7 @@ async def test_nobody_else_sees_a_preview_not_even_that_there_is_one(world: Worl
     await owner.withdraw(case.case_id)
 
     async def over() -> bool:
-        try:
-            await owner.preview(due)
-        except Problem as why:
-            return why.code in ("PREVIEW_OVER", "NOT_FOUND")
-        return False
+        shown = await owner.preview(due)
+        return (shown.state, shown.items) == ("expired", [])
 
     await until(over, "the preview to end with its case")

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from contracts.cases import CaseView
 from local_stack.demo.figures import queries
-from local_stack.offices import FIRE, MARKET_REGULATION, TOBACCO, URBAN_MANAGEMENT
+from local_stack.offices import FIRE, MARKET_REGULATION, NATURAL_RESOURCES, PUBLIC_SECURITY, TOBACCO, URBAN_MANAGEMENT
 from local_stack.town import FORM, Applicant, Town, until
 from tongban import Citizen, Office, Problem
 
@@ -49,6 +50,27 @@ async def test_one_form_and_everybody_works_at_once(town: Town, owner: Applicant
             seen[task.step.split("/")[1]] = set(task.input)
     assert seen == {"r1": {"tradeName", "scope"}, "r4": {"tradeName", "floorPlan"},
                     "r5": {"fireCommitment", "floorPlan"}, "r6": {"tradeName", "signText"}}  # fmt: skip
+
+
+async def test_she_sees_first_what_would_go_all_holders_in_one_list(town: Town, owner: Applicant) -> None:
+    case = await owner.apply(EVENT, previews=True)
+
+    async def both() -> CaseView | None:
+        view = await owner.citizen.case(case.case_id)
+        return view if len(view.previews) == 2 else None
+
+    view = await until(both, "two previews in one list")
+    assert {(one.holder, one.type, one.step) for one in view.previews} == {
+        (PUBLIC_SECURITY, "citizen", f"{EVENT}/r1"),
+        (NATURAL_RESOURCES, "title", f"{EVENT}/r1"),
+    }
+    [first] = await owner.steps(case.case_id, "r1")
+    assert (first.state, first.answered) == ("gathering", 0)
+    for due in view.previews:
+        shown = await owner.citizen.preview(due)
+        await owner.citizen.decide(due, shown, accept=[one.id for one in shown.items])
+    await owner.until_step(case.case_id, "r1", "done")
+    await owner.citizen.withdraw(case.case_id)
 
 
 async def test_the_whole_way_and_every_figure_found_again(town: Town, owner: Applicant) -> None:
