@@ -68,9 +68,10 @@ OPEN_RESTAURANT = Demo(
     points=(
         ("Before anything is asked: what it will take", restaurant.plan),
         ("One form, one submit", restaurant.submit),
+        ("She sees first what would go", restaurant.look_first),
         ("The business licence, by rule", restaurant.found),
         ("All that can start, starts at once", restaurant.spread),
-        ("One visit for two offices, and a clerk decides", restaurant.visit),
+        ("One visit for three offices, and a clerk decides", restaurant.visit),
         ("Silence is consent, and somebody is liable for it", restaurant.silence),
         ("The promise is checked", restaurant.inspect),
         ("What it cost and saved", restaurant.report),

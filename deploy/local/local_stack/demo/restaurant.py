@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The story of a restaurant: one form, nine offices and the data office; nothing carried, no absurd proof."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -24,6 +25,8 @@ FORM: dict[str, Any] = {
     "fireCommitment": True,
 }
 SILENCE_DAYS = 5
+LOOK_S = 0.5
+LOOKS = 120
 
 
 async def plan(stage: Stage) -> None:
@@ -47,7 +50,7 @@ async def submit(stage: Stage) -> None:
     """Point 2: one form, one call."""
     await stage.handle_of_employee()
     began = time.monotonic()
-    view = await stage.owner.open_case(EVENT, subjects={"staff": [stage.handle]}, data=FORM)
+    view = await stage.owner.open_case(EVENT, subjects={"staff": [stage.handle]}, data=FORM, previews=True)
     stage.hops.append(("application taken (cases)", ms_since(began)))
     stage.told.case_id = view.case_id
     stage.screen.say(
@@ -56,15 +59,22 @@ async def submit(stage: Stage) -> None:
     )
 
 
+async def look_first(stage: Stage) -> None:
+    """Point 3: before anything of hers leaves its holder she sees it there, under her own name at that office."""
+    stage.screen.say(f"{OWNER} sees first what would go, all holders in one list; the business has no papers yet")
+    await _release(stage, "r1")
+
+
 async def found(stage: Stage) -> None:
-    """Point 3: market regulation grants the business licence by rule; the business gets its code."""
+    """Point 4: market regulation grants the business licence by rule; the business gets its code."""
     await _step(stage, "r1", "done")
     view = await _view(stage)
     stage.screen.say(f"the business exists: {view.organisations['business']}; nobody was asked for a paper")
 
 
 async def spread(stage: Stage) -> None:
-    """Point 4: everything that can start does so at once; the promise about fire safety counts at once."""
+    """Point 5: everything that can start does so at once; the promise about fire safety counts at once."""
+    await _release(stage, "r4", "r5", "r6")
     for step in ("r2", "r3", "r5"):
         await _step(stage, step, "done")
     view = await _view(stage)
@@ -79,7 +89,7 @@ async def spread(stage: Stage) -> None:
 
 
 async def visit(stage: Stage) -> None:
-    """Point 5: one visit for two offices; a clerk decides what no rule decides."""
+    """Point 6: one visit for three offices; a clerk decides what no rule decides."""
     task = await _task_of(stage, "r4")
     await clerk.approve(stage, "licensing", task)
     await _step(stage, "r4", "done")
@@ -88,7 +98,7 @@ async def visit(stage: Stage) -> None:
 
 
 async def silence(stage: Stage) -> None:
-    """Point 6: urban management says nothing for five working days; then silence is consent, and it is liable."""
+    """Point 7: urban management says nothing for five working days; then silence is consent, and it is liable."""
     await _step(stage, "r6", "tasked")
     moved = await clerk.move_clock(stage, SILENCE_DAYS)
     stage.screen.say(
@@ -110,7 +120,7 @@ async def silence(stage: Stage) -> None:
 
 
 async def inspect(stage: Stage) -> None:
-    """Point 7: the promise is checked on the spot, and held; the provisional mark goes."""
+    """Point 8: the promise is checked on the spot, and held; the provisional mark goes."""
     task = await _task_of(stage, "r5")
     await clerk.inspect(stage, "fire", task, "passed")
     (fact,) = await stage.watch.until(
@@ -121,12 +131,30 @@ async def inspect(stage: Stage) -> None:
 
 
 async def report(stage: Stage) -> None:
-    """Point 8: what the case cost and saved, in its own words; the check finds each figure again by another way."""
+    """Point 9: what the case cost and saved, in its own words; the check finds each figure again by another way."""
     view = await _view(stage)
     stage.told.figures |= {name: value for name, value in view.report.wire().items() if isinstance(value, int)}
     if view.report.elapsed_working_days != SILENCE_DAYS:  # the silence is part of what she waited
         raise StackError("DAYS_WRONG", f"the case says that it took {view.report.elapsed_working_days} working days")
     stage.told.certificate_id = next(one.certificate_id or "" for one in view.steps if one.step.endswith("/r8"))
+
+
+async def _release(stage: Stage, *steps: str) -> None:
+    """Look at all that waits for her, and let it go, until each of *steps* has what it needs."""
+    gathering = {f"{EVENT}/{step}" for step in steps}
+    for _ in range(LOOKS):
+        view = await _view(stage)
+        for due in view.previews:
+            shown = await stage.owner.preview(due)
+            await stage.owner.decide(due, shown, accept=[one.id for one in shown.items])
+            stage.screen.say(
+                f"{due.step:<19} {stage.screen.name(due.holder)} to {stage.screen.name(due.asker)}: her {due.type} "
+                f"({', '.join(one.id for one in shown.items)}); she lets it go"
+            )
+        if not any(one.step in gathering and one.state in ("waiting", "gathering") for one in view.steps):
+            return
+        await asyncio.sleep(LOOK_S)
+    raise StackError("NOT_GATHERED", f"{', '.join(steps)} never had what they need")
 
 
 async def _view(stage: Stage) -> CaseView:
