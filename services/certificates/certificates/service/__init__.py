@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The use cases of certificates, one class each; read `issuing` first, then `sharing` and `answering`."""
+"""The use cases of certificates, one class each; read `issuing` first, then `sharing`, `answering` and `previewing`."""
 
 from certificates.service.alias_book import AliasBook
 from certificates.service.amending import Amending, Meant

@@ -42,6 +42,14 @@ async def test_without_her_the_request_times_out_and_a_late_decision_is_refused(
     assert (await ann.decide(preview_id, place=True, use=True)).json()["code"] == "PREVIEW_OVER"
 
 
+async def test_a_sweep_that_meets_a_look_leaves_her_her_time(ann: Any) -> None:
+    preview_id = await ann.begun()
+    await ann.look(preview_id)  # between the sweep's reading of what is overdue and its turn
+    assert await ann.house.uses.previewing._expire(preview_id, ann.subject) == 0
+    assert len(await ann.answers()) == 1
+    assert (await ann.decide(preview_id, place=True, use=True)).status_code == 201
+
+
 async def test_no_look_or_decision_goes_past_the_askers_last_moment(ann: Any, names: Any) -> None:
     preview_id = await ann.begun(ann.wished(deadline=names.now + timedelta(minutes=10)))
     [head] = await ann.waiting()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Previews: what a person is shown before it goes, and what her decision lets go."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -233,6 +234,18 @@ async def test_a_decision_counts_once(ann: Any, names: Any) -> None:
     assert (reused.status_code, reused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert len(await ann.answers()) == 2
     assert await ann.sides() == [("view", "released"), ("holder", "released")]
+
+
+async def test_of_two_decisions_at_once_one_counts(ann: Any) -> None:
+    preview_id = await ann.begun()
+    await ann.look(preview_id)
+    both = await asyncio.gather(
+        ann.decide(preview_id, "yes", place=True, use=True), ann.decide(preview_id, "no", place=False, use=False)
+    )
+    assert sorted(one.status_code for one in both) == [201, 409]
+    [counted] = [one.json()["state"] for one in both if one.status_code == 201]
+    [_, (_, answer)] = await ann.answers()
+    assert answer.outcome == {"released": "answered", "declined": "refused"}[counted]
 
 
 async def test_nobody_decides_unseen(ann: Any, names: Any) -> None:
