@@ -76,7 +76,8 @@ class Citizen(Applicant):
     async def preview(self, due: PreviewDue) -> Preview:
         """Look at what would go to the office that asked, piece by piece; the look is a receipt.
 
-        due: out of `CaseView.previews`. Raises Problem (`NOT_FOUND`, `PREVIEW_OVER`).
+        due: out of `CaseView.previews`. One that is over has no items any more, and its state says how it ended.
+        Raises Problem (`NOT_FOUND`).
         """
         path = f"/v1/previews/{due.preview_id}"
         return read(await self._caller.call("GET", path, audience=at_office(due.deployment, due.holder)), Preview)

@@ -54,5 +54,7 @@ def test_a_decision_record_stays_short(decision: Path) -> None:
     assert len(decision.read_text().splitlines()) <= 50
 
 
-def test_there_are_no_more_than_six_decision_records() -> None:
-    assert 0 < len(list((ROOT / "docs/decisions").glob("*.md"))) <= 6
+def test_decision_records_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(file.name[:4]) for file in (ROOT / "docs/decisions").glob("*.md"))
+    assert numbers
+    assert numbers == list(range(1, len(numbers) + 1))
