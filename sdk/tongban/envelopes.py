@@ -21,6 +21,8 @@ Body = Answer | Share | Task
 BODIES: Final[Mapping[str, type[Answer] | type[Share] | type[Task]]] = {"answer": Answer, "share": Share, "task": Task}
 """Kind -> model of its body. Asks go to certificates deployments, never to an inbox."""
 SKEW: Final = timedelta(seconds=60)
+MOST_WRAPS: Final = 2
+"""An alias is sealed once more for each use, so that two uses of it don't match."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,24 @@ def open_envelope(
         raise NotBelieved("BODY_INVALID") from why
     _check_role(claims, body, directory)
     return Opened(claims.kind, claims.iss, claims.jti, claims.exchange_id, body, jose.digest(envelope))
+
+
+def open_alias(alias: str, keys: Mapping[str, PrivateKey], office: str) -> str:
+    """Give what *office* calls the person whom *alias* names to it. keys: as in `open_envelope`.
+
+    Raises NotBelieved: CANNOT_OPEN, ALIAS_INVALID (another office's, or none at all).
+    """
+    for _wraps in range(MOST_WRAPS + 1):
+        content = jose.json_object(jose.open_sealed(alias, keys))
+        pseudonym, inner = content.get("pseudonym"), content.get("alias")
+        if content.get("party") != office:
+            break
+        if isinstance(pseudonym, str):
+            return pseudonym
+        if not isinstance(inner, str):
+            break
+        alias = inner
+    raise NotBelieved("ALIAS_INVALID")
 
 
 def _verified(signed: str, directory: Directory, now: datetime) -> EnvelopeClaims:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from contracts import http as names
 from contracts.base import Model
-from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
+from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, ReopenStep, TaskDone
 from contracts.certificates.api import Presentation
 from contracts.envelopes import Answer
 from contracts.exchange_bus import Acknowledge, Acknowledged, AskEvidence, Delivery, EvidenceRequest, Inbox
@@ -19,7 +19,7 @@ from contracts.identity import OpenWindow, Resolve, Resolved, WindowSession
 from tongban.caller import Caller, M, read
 from tongban.clock import Clock, system_clock
 from tongban.directory import Directory
-from tongban.envelopes import Opened, open_envelope
+from tongban.envelopes import Opened, open_alias, open_envelope
 from tongban.http import Http
 from tongban.inbox import Handled, deliveries
 from tongban.jose import PrivateKey
@@ -163,6 +163,14 @@ class Office(Register):
         order = RefuseTask(code=code, reason=reason)
         return await self._post(f"/v1/tasks/{task_id}/refusal", order, TaskDone, key=key)
 
+    async def reopen(self, task_id: str, step: str, reason: str, *, key: str | None = None) -> TaskDone:
+        """Do an earlier step of this office again, since what it was decided on has changed; this task is over then.
+
+        step: its id within the life event. Raises Problem: `STEP_NOT_REOPENABLE`, `STEP_HAS_ISSUED`, `TASK_NOT_OPEN`.
+        """
+        order = ReopenStep(step=step, reason=reason)
+        return await self._post(f"/v1/tasks/{task_id}/reopening", order, TaskDone, key=key)
+
     async def demand(
         self, task_id: str, proves: str, *, cites: str | None = None, key: str | None = None
     ) -> DemandMade:
@@ -226,6 +234,13 @@ class Office(Register):
         if isinstance(delivery, Delivery) and delivery.event_id != opened.event_id:
             raise NotBelieved("EVENT_MISMATCH")
         return opened
+
+    def who(self, alias: str) -> str:
+        """Give what this office calls the person whom an alias of a task, an issue order or a share names to it.
+
+        The same person has the same name here, whatever brought it. Raises NotBelieved.
+        """
+        return open_alias(alias, self._inbox_keys, self.office)
 
     def verify_offline(
         self,

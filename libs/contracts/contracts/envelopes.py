@@ -114,6 +114,7 @@ class NeedAnswer(Model):
 class IssueOrder(Model):
     """What the task asks the office to issue; `holder` is an alias for the office's `answering` key.
 
+    `subject`: the same person as alias for its `inbox` key, by which it knows her again in what else it hears of her.
     `to`: the subject's name in the life event. An organisation stands under `organisation`; neither: the step founds
     it, and the office gives it its code. `amends`: a new version of the certificate that the holder has, or her first
     where the office sees that she has none. `provisional`: on a promise, to be checked until that day.
@@ -122,6 +123,7 @@ class IssueOrder(Model):
     type: Code
     to: Code
     holder: Jwe | None = None
+    subject: Jwe | None = None
     organisation: OfficeCode | None = None
     amends: bool = False
     provisional: Day | None = None

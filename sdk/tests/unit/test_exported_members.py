@@ -28,8 +28,9 @@ NAMES = [
 ]
 OFFICE = {
     "acknowledge", "amend", "approve", "approve_together", "ask", "certificate", "complete", "demand", "facts_of",
-    "fetch", "inbox", "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "request",
-    "resolve", "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline", "window",
+    "fetch", "inbox", "issue", "office", "open", "promise_kept", "refresh", "refuse", "reinstate", "renew", "reopen",
+    "request", "resolve", "revoke", "set_other", "suspend", "transfer_out", "undo_transfer", "verify_offline", "who",
+    "window",
 }  # fmt: skip
 APPLICANT = {"case", "handle", "open_case", "plan", "take_offer", "withdraw"}
 CITIZEN = {"all_receipts", "check", "confirm_code", "receipts"} | APPLICANT

@@ -18,6 +18,7 @@ from contracts.cases import (
     PlanWish,
     RecordOutage,
     RefuseTask,
+    ReopenStep,
     TakeOffer,
     WithdrawCase,
 )
@@ -116,6 +117,14 @@ async def refuse(
 ) -> Response:
     """Refuse a task."""
     return answered(await deciding.refuse(by.office or "", task_id, said, await _idem(request, by, key)))
+
+
+@router.post("/tasks/{task_id}/reopening", status_code=201)
+async def reopen(
+    task_id: Id, said: ReopenStep, request: Request, by: OfficeSystem, key: ClientKey, deciding: DecidingUse
+) -> Response:
+    """Do an earlier step again."""
+    return answered(await deciding.reopen(by.office or "", task_id, said, await _idem(request, by, key)))
 
 
 @router.post("/tasks/{task_id}/demands", status_code=201)

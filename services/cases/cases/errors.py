@@ -66,6 +66,18 @@ class TaskIssues(ServiceError):
     kind, code, title = Kind.CONFLICT, "TASK_ISSUES", "The task is completed by the certificate it asks for"
 
 
+class StepNotReopenable(ServiceError):
+    """409: no earlier step of the task's office that is done, or another office has acted on it already."""
+
+    kind, code, title = Kind.CONFLICT, "STEP_NOT_REOPENABLE", "The step can not be done again"
+
+
+class StepHasIssued(ServiceError):
+    """409: the step, or one between it and the task, has led to a certificate: that is taken back by its office."""
+
+    kind, code, title = Kind.CONFLICT, "STEP_HAS_ISSUED", "The step has led to a certificate"
+
+
 class OutageInvalid(ServiceError):
     """400: the outage has no length, is longer than anything we would know of, or names no office."""
 

@@ -15,6 +15,7 @@ from cases.domain.records import (
     Want,
     Wanted,
 )
+from cases.domain.reopening import has_issued, reopened
 from cases.domain.report import Counts, count
 from cases.domain.rules import (
     DECIDABLE,
@@ -66,11 +67,13 @@ __all__ = [
     "dependents",
     "founded_by",
     "fulfilled_by",
+    "has_issued",
     "is_offer",
     "left_to_end",
     "needs_resolved",
     "owes",
     "promise_broken",
+    "reopened",
     "settled",
     "tries_another",
     "undoing",

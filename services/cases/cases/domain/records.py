@@ -167,6 +167,7 @@ class Need:
 
     States: unsent -> asked -> answered | refused; where another way is left, or its time was over before it was sent,
     `next` (to be asked anew) -> passed (it was).
+    former: asked for a decision that counts no more.
     proves: the fact's name in the proof list. alternatives: ways not tried yet. holder: the office that is asked.
     look: where its person looks first, once the holder said so; the need stays `asked` meanwhile.
     """
@@ -186,6 +187,7 @@ class Need:
     code: str | None = None
     alternatives: tuple[Alternative, ...] = ()
     holder: str | None = None
+    former: bool = False
     look: Look | None = None
 
 

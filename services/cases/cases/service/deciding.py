@@ -11,12 +11,12 @@ from cases.service.address_book import read_platform_alias
 from cases.service.gates import pass_gates
 from cases.service.moves import write_moves
 from cases.service.parts import Parts
-from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, TaskDone
+from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, ReopenStep, TaskDone
 from contracts.exchange_bus import DemandAccepted, DemandProof
 from contracts.http import Exchange
 from contracts.roles import PLATFORM
 from kit import aliases, proof_gate
-from kit.db import Answer, Idem, Transaction, fingerprint
+from kit.db import Answer, Idem, Queries, Transaction, fingerprint
 
 
 class Deciding:
@@ -53,6 +53,25 @@ class Deciding:
 
         return await self._parts.db.once(idem, work)
 
+    async def reopen(self, office: str, task_id: str, said: ReopenStep, idem: Idem) -> Answer:
+        """Do an earlier step of the office again, since what it was decided on has changed; all on it waits again.
+
+        Raises TaskUnknown, TaskNotOpen, StepUnknown, StepNotReopenable, StepHasIssued.
+        """
+
+        async def work(tx: Transaction) -> tuple[int, TaskDone]:
+            case, step = await self._task(tx, office, task_id)
+            if not _decidable(case, step):
+                raise TaskNotOpen
+            back = domain.reopened(step, said.step, said.reason, await store.steps_of_case(tx, case.case_id))
+            now = self._parts.clock()
+            await store.leave_needs(tx, [s.step_id for s in back])
+            await store.keep_former_tasks(tx, back, said.reason, now)
+            await write_moves(tx, case, back, now)
+            return 201, TaskDone(task_id=task_id, state="waiting")
+
+        return await self._parts.db.once(idem, work)
+
     async def demand(
         self, office: str, task_id: str, said: DemandOnApplicant, idem: Idem, exchange: Exchange
     ) -> Answer:
@@ -64,10 +83,8 @@ class Deciding:
         if stored is not None:
             return stored
         async with self._parts.db.read() as tx:
-            step = await store.step_of_task(tx, task_id)
-            if step is None or step.office != office:
-                raise TaskUnknown
-            if step.state != "tasked":
+            step = await _step_of(tx, office, task_id)
+            if step.state != "tasked" or step.task_id != task_id:
                 raise TaskNotOpen
             needs = await store.needs_of_step(tx, step.step_id)
             held = self._held(step, needs, await store.given_fields(tx, step.case_id))
@@ -122,15 +139,26 @@ class Deciding:
         )
 
     async def _task(self, tx: Transaction, office: str, task_id: str) -> tuple[Case, Step]:
-        """Lock the case of an office's task and give it with the step. Raises TaskUnknown: none of this office."""
-        step = await store.step_of_task(tx, task_id)
-        if step is None or step.office != office:
-            raise TaskUnknown
+        """Lock the case of an office's task and give it with the step.
+
+        Raises TaskUnknown: none of this office; TaskNotOpen: its step went back, and it decides nothing any more.
+        """
+        step = await _step_of(tx, office, task_id)
         case = await store.lock_case(tx, step.case_id)
         current = await store.step_of_task(tx, task_id)
-        if case is None or current is None:
+        if case is None:
             raise TaskUnknown
+        if current is None:
+            raise TaskNotOpen
         return case, current
+
+
+async def _step_of(tx: Queries, office: str, task_id: str) -> Step:
+    """Give the step of a task, also of a former one. Raises TaskUnknown: none of this office."""
+    step = await store.step_of_task(tx, task_id) or await store.step_of_former_task(tx, task_id)
+    if step is None or step.office != office:
+        raise TaskUnknown
+    return step
 
 
 def _decidable(case: Case, step: Step) -> bool:

@@ -52,7 +52,8 @@ class Facts:
 
     async def _on_issued(self, tx: Transaction, case: Case, step: Step, fact: Fact) -> None:
         late = step.state in ("cancelled", "refused", "undone")
-        if not (late or step.state in domain.DECIDABLE or step.deemed):
+        # A step that went back may be told what was decided just before: that stands, and counts once its turn comes.
+        if not (late or step.state in (*domain.DECIDABLE, "waiting", "gathering") or step.deemed):
             return
         if not late and not await self._bind(tx, case, step, fact):
             return
@@ -101,7 +102,10 @@ async def _steps_of(tx: Transaction, one: Heard) -> Sequence[Step]:
     """Give the steps that a fact is about: a certificate's end is of every step that led to a version of it."""
     if one.kind == "revoked":
         return await store.steps_of_certificate(tx, one.fact.certificate_id)
-    step = None if one.fact.task_id is None else await store.step_of_task(tx, one.fact.task_id)
+    task_id = one.fact.task_id
+    if task_id is None:
+        return []
+    step = await store.step_of_task(tx, task_id) or await store.step_of_former_task(tx, task_id)
     return [] if step is None else [step]
 
 

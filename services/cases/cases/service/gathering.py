@@ -247,9 +247,11 @@ def _wants(catalogue: Catalogue, step: Step, on: date) -> tuple[Want, ...]:
 async def _locked_with(tx: Transaction, step: Step, state: str) -> Case | None:
     """Lock the case of a step; None where the case is over or the step isn't as it was read before."""
     case = await store.lock_case(tx, step.case_id)
-    current = [s for s in await store.steps_of_case(tx, step.case_id) if s.step_id == step.step_id]
+    steps = await store.steps_of_case(tx, step.case_id)
+    current = [s for s in steps if s.step_id == step.step_id]
     still = case is not None and case.state == domain.OPEN and step.state == state and current == [step]
-    return case if still else None
+    # What it waits for may have gone back since.
+    return case if still and (state != "waiting" or domain.can_start(step, steps)) else None
 
 
 async def _put_asks(tx: Transaction, asks: Sequence[Ask]) -> None:

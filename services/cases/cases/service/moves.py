@@ -45,6 +45,6 @@ async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None
     """Give a task to each gathering step whose needs are all answered or refused for good. The case is locked."""
     for step in (s for s in steps if s.state == "gathering" and case.state == domain.OPEN):
         if domain.needs_resolved(await store.needs_of_step(tx, step.step_id)):
-            ready = replace(step, state="ready", task_id=str(uuid7()), task_exchange_id=str(uuid7()))
+            ready = replace(step, state="ready", task_id=str(uuid7()), task_exchange_id=str(uuid7()), task_seq=0)
             await store.store_step(tx, ready)
             tx.notify(WORK_CHANNEL)

@@ -122,5 +122,5 @@ def alias_uses(
             held = uses.setdefault(question.subject.person, set())
             held |= {(party, "answering") for party in (*question.holders, PLATFORM)}
     for person in holders:
-        uses.setdefault(person, set()).add((step.office, "answering"))
+        uses.setdefault(person, set()).update({(step.office, "answering"), (step.office, "inbox")})
     return {person: frozenset(pairs) for person, pairs in uses.items()}

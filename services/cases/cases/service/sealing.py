@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Tasks go sealed to their offices: once when all is gathered, and again when silence passed or must be taken back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from cases import domain, events, store
 from cases.domain import Case, Need, Order, Step
+from cases.service.moves import write_moves
 from cases.service.papers import proof_issues
 from cases.service.parts import Parts, Turns
 from cases.service.reckoning import begun, days_of
@@ -40,6 +41,10 @@ class Content:
     needs: Sequence[Need] = ()
     fields: tuple[str, ...] | None = ()
     undo: Undo | None = None
+
+
+AliasBook = Mapping[tuple[str, str], str]
+"""(party, use) -> kept alias of one person."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,10 @@ class Sealing:
             inbox = await self._inbox(tx, case, current)
             if inbox is None:
                 return 0
-            if current.state == "ready":
+            if await _has_all(tx, current):
+                now = self._parts.clock()
+                await write_moves(tx, case, [replace(current, state="done")], now)
+            elif current.state == "ready":
                 await self._seal_first(tx, case, current, inbox)
             else:
                 await self._seal_again(tx, case, current, inbox)
@@ -153,6 +161,7 @@ class Sealing:
         """Emit the envelope with its receipt; gives when the task's case proof ends."""
         until = max(content.deadline, self._parts.clock()) + LATE
         given = {} if content.fields == () else await store.input_of(tx, case.case_id)
+        people = await self._people(tx, case, content.orders)
         body = Task(
             task_id=step.task_id or "",
             case_id=case.case_id,
@@ -163,7 +172,7 @@ class Sealing:
             subject=aliases.wrap(inbox.key, step.office, inbox.alias),
             input={k: v for k, v in given.items() if content.fields is None or k in content.fields},
             needs=[_need_answer(need) for need in content.needs],
-            issues=[self._issue_order(step, order) for order in content.orders],
+            issues=[self._issue_order(step, order, people.get((order.to, order.position))) for order in content.orders],
             case_proof=self._proof(step, content, until),
             visit=events.visit_of(step),
             deemed=step.deemed and content.undo is None,
@@ -174,7 +183,15 @@ class Sealing:
         tx.receipt(self._receipt(case, step, envelope, inbox.platform))
         return until
 
-    def _issue_order(self, step: Step, order: Order) -> IssueOrder:
+    async def _people(self, tx: Transaction, case: Case, orders: Sequence[Order]) -> dict[tuple[str, int], AliasBook]:
+        """Give the kept aliases of those who are to get a certificate, by their name and position."""
+        named = {(order.to, order.position) for order in orders if order.alias is not None}
+        if not named:
+            return {}
+        found = {(s.name, s.position): s.person for s in await store.subjects_of(tx, case.case_id)}
+        return {name: await store.aliases_of(tx, found[name] or "") for name in sorted(named) if name in found}
+
+    def _issue_order(self, step: Step, order: Order, book: AliasBook | None) -> IssueOrder:
         provisional = None
         if step.mode == "commitment":
             catalogue, today = self._parts.catalogue(), self._parts.clock().date()
@@ -185,6 +202,7 @@ class Sealing:
             type=order.type,
             to=order.to,
             holder=order.alias,
+            subject=(book or {}).get((step.office, "inbox")),
             organisation=order.organisation,
             amends=order.amends,
             provisional=provisional,
@@ -243,6 +261,14 @@ class Sealing:
             case_id=case.case_id,
             step=step.step,
         )
+
+
+async def _has_all(tx: Transaction, step: Step) -> bool:
+    """Say whether a task that isn't sealed is done: by a certificate that crossed the step's going back on its way."""
+    if step.state != "ready" or step.certificate_id is None:
+        return False
+    orders = [order.type for order in await store.orders_of(tx, step.step_id)]
+    return domain.fulfilled_by(step, await store.certificates_of(tx, step.step_id), orders)
 
 
 def _need_answer(need: Need) -> NeedAnswer:

@@ -36,7 +36,7 @@ async def case_view(tx: Queries, parts: Parts, case: Case) -> CaseView:
     due = await deadlines(parts, tx, steps)
     answered: dict[str, int] = {}
     for need in needs:
-        answered[need.step_id] = answered.get(need.step_id, 0) + (need.state == "answered")
+        answered[need.step_id] = answered.get(need.step_id, 0) + (need.state == "answered" and not need.former)
     return CaseView(
         case_id=case.case_id,
         life_event=case.life_event,
@@ -70,6 +70,7 @@ def _previews(
         )
         for need in needs
         if need.look is not None
+        and not need.former
         and need.state == "asked"
         and need.step_id in gathering
         and (need.subject_name, need.subject_position) in hers

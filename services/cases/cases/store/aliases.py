@@ -27,10 +27,12 @@ async def keep_aliases(tx: Queries, subject: str, aliases: Mapping[AliasKey, str
 
 
 async def keep_orders(tx: Queries, step_id: str, orders: Sequence[Order]) -> None:
-    """Keep what a step is to issue to whom, with the very aliases that its case proof names."""
+    """Keep what a step is to issue to whom, with the very aliases that its case proof names; a step may start anew."""
     await tx.executemany(
         """INSERT INTO issue_alias (step_id, type, name, subject_position, alias, organisation, amends)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7)
+           ON CONFLICT (step_id, type, name, subject_position) DO UPDATE
+           SET alias = excluded.alias, organisation = excluded.organisation, amends = excluded.amends""",
         [(step_id, o.type, o.to, o.position, o.alias, o.organisation, o.amends) for o in orders],
     )
 

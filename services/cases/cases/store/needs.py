@@ -9,16 +9,16 @@ from cases.domain import Alternative, Look, Need
 from kit.db import Queries
 from kit.db.queries import Row
 
-_COLUMNS: Final = """n.ask_id, n.step_id, n.position, n.type, n.subject_name, n.subject_position, n.proves,
+_COLUMNS: Final = """n.ask_id, n.step_id, n.position, n.type, n.subject_name, n.subject_position, n.former, n.proves,
   n.exchange_id, n.salt, n.state, n.request_id, n.code, n.alternatives, n.holder, n.preview_id, n.preview_deployment,
   n.preview_until"""
 _UNSEEN: Final = f"{_COLUMNS}, NULL::bytea AS body"
 """Without the ask's bytes, which only the sender of asks reads."""
 _TO_SEND: Final = f"""SELECT {_COLUMNS}, n.body FROM need n JOIN step s USING (step_id)
-  WHERE n.state = 'unsent' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
+  WHERE n.state = 'unsent' AND s.state = 'gathering' AND NOT n.former AND n.ask_id <> ALL($1::uuid[])
   ORDER BY n.ask_id LIMIT $2"""  # noqa: S608 - column names only, here and below
 _TO_GO_ON: Final = f"""SELECT {_UNSEEN} FROM need n JOIN step s USING (step_id)
-  WHERE n.state = 'next' AND s.state = 'gathering' AND n.ask_id <> ALL($1::uuid[])
+  WHERE n.state = 'next' AND s.state = 'gathering' AND NOT n.former AND n.ask_id <> ALL($1::uuid[])
   ORDER BY n.ask_id LIMIT $2"""  # noqa: S608
 _OF_STEPS: Final = f"""SELECT {_UNSEEN} FROM need n WHERE n.step_id = ANY($1::uuid[])
   ORDER BY n.step_id, n.position"""  # noqa: S608
@@ -63,12 +63,12 @@ async def needs_to_go_on(tx: Queries, leave: Sequence[str], limit: int) -> list[
 
 
 async def needs_of_step(tx: Queries, step_id: str) -> list[Need]:
-    """Give a step's needs in order, without those that another took the place of."""
-    return [need for need in await needs_of_steps(tx, [step_id]) if need.state != "passed"]
+    """Give a step's needs in order, without those that another took the place of, or that count no more."""
+    return [need for need in await needs_of_steps(tx, [step_id]) if need.state != "passed" and not need.former]
 
 
 async def needs_of_steps(tx: Queries, step_ids: Sequence[str]) -> list[Need]:
-    """Give all needs of several steps, by step and position, also those that another took the place of."""
+    """Give all needs of several steps, by step and position, also passed and former ones."""
     rows = await tx.fetch(
         _OF_STEPS,
         list(step_ids),
@@ -126,6 +126,11 @@ async def note_look(tx: Queries, ask_id: str, look: Look, *, request_id: str, ho
     )
 
 
+async def leave_needs(tx: Queries, step_ids: Sequence[str]) -> None:
+    """Let the needs of steps that go back to waiting count no more; what is asked may still be answered."""
+    await tx.execute("UPDATE need SET former = true WHERE step_id = ANY($1::uuid[]) AND NOT former", list(step_ids))
+
+
 async def leave_next(tx: Queries, ask_id: str, state: str) -> int:
     """Note what became of a need whose next alternative was due: `passed` or `refused`. 0: somebody else did it."""
     return await tx.execute("UPDATE need SET state = $2 WHERE ask_id = $1 AND state = 'next'", ask_id, state)
@@ -152,6 +157,7 @@ def _need(row: Row) -> Need:
         code=row["code"],
         alternatives=tuple(Alternative(*one) for one in json.loads(row["alternatives"])),
         holder=row["holder"],
+        former=row["former"],
         look=_look(row),
     )
 

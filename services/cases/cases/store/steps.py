@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from cases.domain import Issue, Step, StepCertificate, Want, can_start
@@ -15,6 +16,8 @@ _COLUMNS: Final = """step_id, case_id, step, office, service, mode, after_steps,
   certificate_id, code, reason"""
 _OF_CASE: Final = f"SELECT {_COLUMNS} FROM step WHERE case_id = $1 ORDER BY step_id"  # noqa: S608 - column names only
 _OF_TASK: Final = f"SELECT {_COLUMNS} FROM step WHERE task_id = $1"  # noqa: S608
+_OF_FORMER_TASK: Final = f"""SELECT {_COLUMNS} FROM step
+  WHERE step_id = (SELECT step_id FROM former_task WHERE task_id = $1)"""  # noqa: S608
 _OF_CERTIFICATE: Final = f"""SELECT {_COLUMNS} FROM step
   WHERE step_id IN (SELECT step_id FROM step_certificate WHERE certificate_id = $1) ORDER BY step_id"""  # noqa: S608
 _TO_SEAL: Final = f"""SELECT {_COLUMNS} FROM step WHERE state = 'ready' AND step_id <> ALL($1::uuid[])
@@ -54,6 +57,21 @@ async def step_of_task(tx: Queries, task_id: str) -> Step | None:
     """Give the step that a task belongs to."""
     row = await tx.fetchrow(_OF_TASK, task_id)
     return read_step(row) if row is not None else None
+
+
+async def step_of_former_task(tx: Queries, task_id: str) -> Step | None:
+    """Give the step that a task belonged to until the step went back."""
+    row = await tx.fetchrow(_OF_FORMER_TASK, task_id)
+    return read_step(row) if row is not None else None
+
+
+async def keep_former_tasks(tx: Queries, steps: Sequence[Step], reason: str, now: datetime) -> None:
+    """Remember the tasks of steps that go back. One that had none since it went back last is remembered already."""
+    await tx.executemany(
+        """INSERT INTO former_task (task_id, step_id, reason, at) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (task_id) DO NOTHING""",
+        [(s.task_id, s.step_id, reason, now) for s in steps if s.task_id is not None],
+    )
 
 
 async def steps_of_certificate(tx: Queries, certificate_id: str) -> list[Step]:

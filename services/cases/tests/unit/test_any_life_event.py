@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cases import domain, planner
 from cases.domain import Case, Need, Step, Subject
+from cases.errors import StepHasIssued, StepNotReopenable
 from cases.service.laying import lay_out
 from cases.service.planning import wanted
 from contracts.catalogue import Catalogue, LifeEvent
@@ -25,27 +26,34 @@ MODES = ["auto", "review", "commitment", "offer"]
 
 
 @st.composite
-def life_events(draw: st.DrawFn) -> LifeEvent:
-    """Draw steps in a random order of waiting; an organisation is founded by any of them, or given."""
+def life_events(draw: st.DrawFn, *, checks: bool = False) -> LifeEvent:
+    """Draw steps in a random order of waiting; an organisation is founded by any of them, or given.
+
+    checks: most steps only look at something, one after the other, so that much can be done again.
+    """
+    one = st.nothing() if checks else st.lists(st.sampled_from(OFFICES), min_size=1, max_size=2, unique=True)
     steps: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 6))):
         earlier = [step["id"] for step in steps]
         ways = st.fixed_dictionaries({"type": st.sampled_from(TYPES), "of": st.sampled_from(["owner", "business"])})
-        needs = draw(st.lists(st.lists(ways, min_size=1, max_size=3), max_size=2))
+        needs = draw(st.lists(st.lists(ways, min_size=1, max_size=3), max_size=1 if checks else 2))
+        looks = checks and draw(st.integers(0, 3)) > 0
         steps.append(
             {
                 "id": f"s{number}",
-                "tasks": draw(st.lists(st.sampled_from(OFFICES), min_size=1, max_size=2, unique=True)),
+                "tasks": draw(one | st.sampled_from([OFFICES[:1], OFFICES[:1], OFFICES[1:2], OFFICES[:2]])),
                 "service": f"service-{number}",
                 "mode": draw(st.sampled_from(MODES)),
-                "after": draw(st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else [],
+                "after": draw(st.lists(st.sampled_from(earlier), unique=True, min_size=int(checks), max_size=3))
+                if earlier
+                else [],
                 "needs": [{"anyOf": way} for way in needs],
                 "issues": draw(
                     st.lists(
                         st.fixed_dictionaries(
                             {"type": st.sampled_from(TYPES), "to": st.sampled_from(["owner", "business"])}
                         ),
-                        max_size=2,
+                        max_size=0 if looks else 2,
                     )
                 ),
                 "optional": draw(st.booleans()),
@@ -61,6 +69,10 @@ def life_events(draw: st.DrawFn) -> LifeEvent:
     )  # fmt: skip
     assert isinstance(entry, LifeEvent)
     return entry
+
+
+MOST_REOPENINGS = 4
+"""A case in which somebody does the same again for ever has no end, and needs none here."""
 
 
 class AnyPower(Catalogue):
@@ -85,14 +97,16 @@ class World:
         self.asked: Counter[tuple[str, int, str, str]] = Counter()
         self.begun: Counter[str] = Counter()
         self.decided: Counter[str] = Counter()
+        self.reopenings = 0
         self.move([])
 
-    def move(self, moves: list[Step]) -> None:
+    def move(self, moves: list[Step], *, back: bool = False) -> None:
         before = {s.step_id: s for s in self.steps}
         self.steps = domain.settled(self.steps, moves, NOW)
         for step in self.steps:
             was = before[step.step_id]
-            assert was.state not in domain.FINAL_STEPS or step.state in (was.state, "undone")
+            goes_back = back and (was.state, step.state) == ("done", "waiting")
+            assert was.state not in domain.FINAL_STEPS or step.state in (was.state, "undone") or goes_back
         if self.case.state == domain.OPEN:
             self.case = replace(self.case, state=domain.case_state(self.steps))
 
@@ -102,7 +116,36 @@ class World:
         found += [(what, s) for s in self.steps if s.state == "offered" for what in ("take", "decline")]
         found += [("answer", s) for s in self.steps if s.state == "gathering"]
         found += [(what, s) for s in self.steps if s.state == "tasked" for what in ("approve", "refuse", "deem")]
-        return found + [("hand", s) for s in self.steps if s.state == "done" and domain.owes(s)]
+        found += [("hand", s) for s in self.steps if s.state == "done" and domain.owes(s)]
+        return found + (self.reopenable() if self.reopenings < MOST_REOPENINGS else [])
+
+    def reopenable(self) -> list[tuple[str, Step]]:
+        """Give what an office may do again from which of its tasks."""
+        found = []
+        for step in (s for s in self.steps if s.state == "tasked"):
+            for name in {s.name for s in self.steps}:
+                try:
+                    domain.reopened(step, name, "It changed.", self.steps)
+                except (StepHasIssued, StepNotReopenable):
+                    continue
+                found.append((f"reopen {name}", step))
+        return sorted(found, key=lambda one: (one[0], one[1].step_id))
+
+    def reopen(self, step: Step, name: str) -> None:
+        """Do an earlier step again: all that rests on it waits, and is asked, begun and decided once more."""
+        before = {s.step_id: s for s in self.steps}
+        back = domain.reopened(step, name, "It changed.", self.steps)
+        self.reopenings += 1
+        self.move(back, back=True)
+        gone = {s.step_id for s in back}
+        assert step.step_id in gone
+        for one in self.steps:
+            assert one.state == "waiting" if one.step_id in gone else one == before[one.step_id]
+            assert not (one.step_id in gone and before[one.step_id].certificate_id)
+        for step_id in gone:
+            self.needs.pop(step_id, None)
+            del self.begun[step_id], self.decided[step_id]
+        self.asked = Counter({key: n for key, n in self.asked.items() if key[0] not in gone})
 
     def start(self, step: Step) -> None:
         if domain.is_offer(step):
@@ -163,8 +206,9 @@ class World:
         over = all(step.state in domain.FINAL_STEPS for step in self.steps)
         assert (self.case.state == domain.OPEN) == (not over)
         assert over or self.choices(), "an open case in which nothing can happen"
-        for step in self.steps:  # nothing runs before what it waits for
-            ran = step.state not in ("waiting", "skipped", "cancelled", "offered")
+        rests = {"waiting", "skipped", "cancelled", "offered"} | ({"refused", "undone"} if self.reopenings else set())
+        for step in self.steps:  # nothing runs before what it waits for; what had ended before a reopening stays
+            ran = step.state not in rests
             before = [s for s in self.steps if s.name in step.after]
             assert not ran or all(s.state in ("done", "skipped", "undone") for s in before)
 
@@ -183,12 +227,14 @@ def _happens(world: World, data: st.DataObject) -> None:
             world.answer(step, data.draw(st.sampled_from(codes), label="answer"))
         case "hand":
             world.hand(step)
+        case _ if what.startswith("reopen "):
+            world.reopen(step, what.removeprefix("reopen "))
         case _:
             world.end(what, step)
 
 
 @settings(max_examples=150, deadline=None)
-@given(event=life_events(), exists=st.booleans(), data=st.data())
+@given(event=life_events() | life_events(checks=True), exists=st.booleans(), data=st.data())
 def test_a_case_of_any_life_event_goes_on_until_it_is_over(event: LifeEvent, exists: bool, data: st.DataObject) -> None:
     code = OFFICES[0] if exists else None
     services = data.draw(st.none() | st.sets(st.sampled_from([s.service for s in event.steps]), min_size=1))
@@ -202,6 +248,24 @@ def test_a_case_of_any_life_event_goes_on_until_it_is_over(event: LifeEvent, exi
     steps = 0
     while world.case.state == domain.OPEN:
         _happens(world, data)
+        world.check()
+        steps += 1
+        assert steps < 500
+
+
+@settings(max_examples=120, deadline=None)
+@given(event=life_events(checks=True), data=st.data())
+def test_a_step_that_is_done_again_holds_nothing_up(event: LifeEvent, data: st.DataObject) -> None:
+    """Whenever something can be done again it is, until it may no more: the case still comes to its end."""
+    world = World(event, planner.Choice(tuple(s.id for s in event.steps), ()), None)
+    steps = 0
+    while world.case.state == domain.OPEN:
+        again = world.reopenable() if world.reopenings < MOST_REOPENINGS else []
+        if again:
+            what, step = data.draw(st.sampled_from(again), label="what is done again")
+            world.reopen(step, what.removeprefix("reopen "))
+        else:
+            _happens(world, data)
         world.check()
         steps += 1
         assert steps < 500
