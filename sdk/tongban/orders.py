@@ -53,8 +53,12 @@ def promise(order: IssueOrder, given: Provisional | Sequence[str] | None) -> Pro
 
 
 def task_key(task: Task, number: int) -> str:
-    """Name the idempotency key of a task's n-th certificate, from 1."""
-    return f"task-{task.task_id}" if number == 1 else f"task-{task.task_id}-{number}"
+    """Name the idempotency key of a task's n-th certificate, from 1.
+
+    A task that silence passed comes again with what is still owed, under a proof of its own: other orders, other keys.
+    """
+    key = f"task-{task.task_id}-owed" if task.deemed else f"task-{task.task_id}"
+    return key if number == 1 else f"{key}-{number}"
 
 
 def task_ref(task: Task) -> TaskRef:

@@ -54,6 +54,17 @@ async def test_each_order_of_a_task_has_its_own_key_and_holder(country: Any, iss
     assert json.loads(second.body)["holder"] == {"alias": ALIAS}
 
 
+async def test_what_is_owed_after_silence_has_keys_of_its_own(country: Any, issued: Any, new_id: Any) -> None:
+    first = task(new_id, IssueOrder(type="tax-registration", to="business", organisation=FIRM))
+    owed = first.model_copy(update={"deemed": True})
+    country.answers = [issued, issued]
+    async with country.office() as office:
+        for ordered in (first, owed):
+            await office.approve(ordered, {"number": "1"}, valid_from=FROM)
+    keys = [call.headers["idempotency-key"] for call in country.calls("/v1/certificates")]
+    assert keys == [f"task-{first.task_id}", f"task-{first.task_id}-owed"]
+
+
 async def test_a_task_that_founds_an_organisation_needs_its_code(country: Any, issued: Any, new_id: Any) -> None:
     founding = task(new_id, IssueOrder(type="business-licence", to="business"))
     country.answers = [issued]

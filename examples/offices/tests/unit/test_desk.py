@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.certificates.api import Certificate
+from contracts.certificates.api import Certificate, Issued
 from contracts.envelopes import Restoring, Task, Undo
 from contracts.exchange_bus import Delivery
 from contracts.ids import uuid7
@@ -187,6 +187,24 @@ async def test_a_decision_that_crossed_the_silence_on_its_way_stands(room: Room)
     await room.give(desk, room.office.knows(one))
     await room.give(desk, room.office.knows(one.model_copy(update={"deemed": True}), keyseq=2)[-1:])
     assert (len(room.office.approved), room.drawer.tasks()) == (1, [])
+
+
+async def test_what_was_issued_before_silence_passed_the_task_is_not_in_the_way_of_the_rest(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owed, approve = a_task(deemed=True, issues=[order("shop-sign"), order("sign-permit")]), room.office.approve
+
+    async def only_the_rest(*args: Any, **more: Any) -> Issued:
+        if more["type"] == "shop-sign":
+            raise Problem("TASK_ALREADY_ISSUED", 409)
+        return await approve(*args, **more)
+
+    monkeypatch.setattr(room.office, "approve", only_the_rest)
+    desk = room.desk(rules={STEP: lambda task, _evidence, _day: [Paper({}) for _order in task.issues]})
+    await room.give(desk, room.office.knows(owed))
+    assert [approved["type"] for approved in room.office.approved] == ["sign-permit"]
+    assert f"task {owed.task_id}: shop-sign is issued already" in room.said
+    assert room.drawer.outcome(owed.task_id) == "approved"
 
 
 async def test_what_silence_has_granted_is_not_refused_any_more(room: Room) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from cases.domain.records import Case, Need, Step, StepCertificate, Subject
+from cases.domain.records import Case, Need, Order, Step, StepCertificate, Subject
 
 OPEN = "open"
 FINAL_STEPS = frozenset({"done", "refused", "cancelled", "skipped", "undone"})
@@ -154,6 +154,12 @@ def fulfilled_by(step: Step, certificates: Sequence[StepCertificate], orders: Se
     """Say whether as many certificates of each type came as were ordered. orders: a type for each order."""
     held = Counter(c.type for c in certificates if c.step_id == step.step_id and c.ended is None)
     return bool(orders) and all(held[kind] >= count for kind, count in Counter(orders).items())
+
+
+def still_owed(orders: Sequence[Order], certificates: Iterable[StepCertificate]) -> list[Order]:
+    """Give the orders of types that are still owed: of one type nobody can tell to whom those went that came."""
+    held, due = Counter(c.type for c in certificates if c.ended is None), Counter(order.type for order in orders)
+    return [order for order in orders if held[order.type] < due[order.type]]
 
 
 def changed(step: Step, certificate: StepCertificate) -> bool:

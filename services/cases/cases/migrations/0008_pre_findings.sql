@@ -39,3 +39,8 @@ CREATE TRIGGER step_moved AFTER UPDATE OF state, certificate_id, deemed ON step 
 UPDATE step AS w SET may_start = false WHERE w.state = 'waiting' AND NOT step_may_start(w);
 DROP INDEX step_waiting;
 CREATE INDEX step_to_start ON step (case_id) WHERE state = 'waiting' AND may_start;
+
+-- What passed by silence, was told to its office again, and isn't issued: that has a time too.
+CREATE INDEX step_owed ON step (coalesce(due_at, deadline))
+  WHERE state = 'done' AND deemed AND certificate_id IS NULL AND issues <> '[]' AND again IS NULL AND undo_at IS NULL
+    AND escalated_at IS NULL;

@@ -85,6 +85,8 @@ class Clocks:
     async def judge_silence(self) -> int:
         """Take the tasks whose time is up: deemed approval where the list has it, else the lead is told, once.
 
+        An office that doesn't issue in time what passed by its silence is answered for by the lead too.
+
         Gives how many. Nobody is judged while we don't live ourselves, or have just come back.
         """
         if not await self._may_judge():
@@ -158,7 +160,7 @@ class Clocks:
         async with self._parts.db.transaction() as tx:
             case = await store.lock_case(tx, due.case_id)
             step = await store.step_of_task(tx, due.task_id)
-            if case is None or case.state != domain.OPEN or step is None or step.state != "tasked":
+            if case is None or step is None or not _has_a_clock(case, step):
                 return 0
             if step.escalated_at is not None or not await self._is_silent(tx, step):
                 return 0
@@ -193,8 +195,9 @@ class Clocks:
         real = self._parts.clock()
         responsible = self._parts.catalogue().responsibility(step.step, step.office, real.date())
         said, risk = (responsible.on_silence, responsible.risk) if responsible else (None, None)
-        if verdict(said, risk) == "deemed":
+        if step.state == "tasked" and verdict(said, risk) == "deemed":
             passed = replace(step, state="done", deemed=True, accountable=step.office, again="deemed", ended_at=real)
+            passed = replace(passed, certificate_id=None)  # half of what was ordered: the step has it once all is here
             await write_moves(tx, case, [passed], real)
             return
         escalated = replace(step, escalated_at=real, accountable=case.lead or step.office)
@@ -214,3 +217,9 @@ class Clocks:
             errors.append(FieldError("/office", "UNKNOWN_OFFICE"))
         if errors:
             raise OutageInvalid(errors=errors)
+
+
+def _has_a_clock(case: Case, step: Step) -> bool:
+    """Say whether a step's office is awaited: to decide, or to issue what passed by its silence, also after the end."""
+    owed = step.state == "done" and domain.owes(step) and step.again is None and step.undo_at is None
+    return owed or (step.state == "tasked" and case.state == domain.OPEN)

@@ -60,13 +60,15 @@ class Facts:
         held = StepCertificate(step.step_id, fact.certificate_id, fact.type, fact.version, fact.provisional)
         await store.attach(tx, held)
         now = self._parts.clock()
-        after = replace(step, certificate_id=step.certificate_id or fact.certificate_id)
+        orders = [order.type for order in await store.orders_of(tx, step.step_id)]
+        whole = domain.fulfilled_by(step, await store.certificates_of(tx, step.step_id), orders)
+        after = step
+        if whole or late or not step.deemed:  # what passed by silence owes its certificate until all is here
+            after = replace(step, certificate_id=step.certificate_id or fact.certificate_id)
         if late or step.undo_at is not None:  # nobody waits for it any more: what came after the end is taken back
             after = replace(after, again="undo", undo_at=step.undo_at or now)
-        elif step.state in domain.DECIDABLE:
-            orders = [order.type for order in await store.orders_of(tx, step.step_id)]
-            if domain.fulfilled_by(step, await store.certificates_of(tx, step.step_id), orders):
-                after = replace(after, state="done")
+        elif step.state in domain.DECIDABLE and whole:
+            after = replace(after, state="done")
         await write_moves(tx, case, [after], now)
 
     async def _bind(self, tx: Transaction, case: Case, step: Step, fact: Fact) -> bool:

@@ -41,10 +41,13 @@ async def elapsed_working_days(parts: Parts, tx: Queries, case: Case) -> int:
     return working_time(opened, until, parts.catalogue().calendar(opened.date())) // timedelta(days=1)
 
 
-async def begun(parts: Parts, tx: Queries, step: Step) -> Step:
-    """Give a step whose task or offer goes out now: its clock begins, and ends with the last of its working days."""
+async def begun(parts: Parts, tx: Queries, step: Step, days: int | None = None) -> Step:
+    """Give a step whose task or offer goes out now: its clock begins, and ends with the last of its working days.
+
+    days: None for those of the responsibility list.
+    """
     catalogue, now = parts.catalogue(), await reckoned_now(parts, tx)
-    days = days_of(catalogue, step, parts.clock())
+    days = days_of(catalogue, step, parts.clock()) if days is None else days
     return replace(step, tasked_at=now, deadline=add_working_days(now, days, catalogue.calendar(now.date())))
 
 

@@ -116,16 +116,22 @@ class Sealing:
 
     async def _seal_again(self, tx: Transaction, case: Case, step: Step, inbox: Inbox) -> None:
         """Tell the office once more: what passed by its silence is due, or what it issued is to be taken back."""
-        sealed = replace(step, task_seq=step.task_seq + 1, again=None, task_exchange_id=str(uuid7()))
         undo = step.again == "undo"
-        content = await (self._undo(tx, step) if undo else self._deemed(tx, step))
+        if not undo and step.issues and not domain.owes(step):  # it came meanwhile
+            await store.store_step(tx, replace(step, again=None))
+            return
+        sealed = replace(step, task_seq=step.task_seq + 1, again=None, task_exchange_id=str(uuid7()))
+        if not undo:
+            sealed = await begun(self._parts, tx, sealed, DEEMED_DAYS)
+        content = await (self._undo(tx, step) if undo else self._deemed(tx, sealed))
         await self._send(tx, case, sealed, inbox, content)
         await store.store_step(tx, sealed)
 
     async def _deemed(self, tx: Transaction, step: Step) -> Content:
+        orders = await store.orders_of(tx, step.step_id)
         return Content(
-            deadline=self._in_days(DEEMED_DAYS),
-            orders=await store.orders_of(tx, step.step_id),
+            deadline=step.deadline or self._parts.clock(),
+            orders=domain.still_owed(orders, await store.certificates_of(tx, step.step_id)),
             needs=await store.needs_of_step(tx, step.step_id),
             fields=step.input_fields,
         )

@@ -111,12 +111,20 @@ async def restart_clock(tx: Queries, step_id: str, tasked_at: datetime, deadline
 
 
 async def steps_due(tx: Queries, now: datetime, leave: Sequence[str], limit: int) -> list[DueStep]:
-    """Give open tasks whose deadline, as it was seen last, has come and that nobody escalated. leave: left out."""
+    """Give open tasks whose deadline, as it was seen last, has come and that nobody escalated. leave: left out.
+
+    Likewise what passed by silence and isn't issued in the time that its office had for that.
+    """
     rows = await tx.fetch(
-        """SELECT step_id, case_id, task_id FROM step
+        """SELECT step_id, case_id, task_id, coalesce(due_at, deadline) AS due FROM step
            WHERE state = 'tasked' AND escalated_at IS NULL AND coalesce(due_at, deadline) <= $1
              AND step_id <> ALL($2::uuid[])
-           ORDER BY coalesce(due_at, deadline), step_id LIMIT $3""",
+           UNION ALL
+           SELECT step_id, case_id, task_id, coalesce(due_at, deadline) FROM step
+           WHERE state = 'done' AND deemed AND certificate_id IS NULL AND issues <> '[]' AND again IS NULL
+             AND undo_at IS NULL AND escalated_at IS NULL AND coalesce(due_at, deadline) <= $1
+             AND step_id <> ALL($2::uuid[])
+           ORDER BY due, step_id LIMIT $3""",
         now,
         leave,
         limit,
