@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Civil affairs: marries two people who are free to, after a clerk has seen both sign.
 
+It hears of judgments. One about either of the two that comes before they have signed has their status checked again.
+
 python -m example_offices.civil_affairs --gateway URL --secrets DIR --trust FILE --state DIR [--once] [--by-rule]
 """
 
@@ -9,6 +11,8 @@ from datetime import date
 from typing import Any
 
 from contracts.envelopes import Task
+from example_offices.listening import listener
+from example_offices.rechecking import Again
 from example_offices.rules import SELF, Evidence, Paper, Refused, numbered, promised
 from example_offices.serving import serve
 
@@ -47,12 +51,13 @@ def marriage(task: Task, evidence: Evidence, day: date) -> list[Paper]:
     return [Paper(claims) for _order in task.issues]
 
 
+AGAIN = {"marriage/m3": Again("judgment", "m2", "a judgment about one of the two came after their status was checked")}
 RULES = {"marriage/m2": free_to_marry, "marriage/m3": marriage}
 
 
 def main() -> None:
     """Run the program."""
-    serve("civil-affairs", "Register marriages.", rules=RULES)
+    serve("civil-affairs", "Register marriages.", rules=RULES, listener=listener, again=AGAIN)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from datetime import date
 from typing import Any
 
 from contracts.certificates.api import Issued
-from contracts.envelopes import Answer, IssueOrder, Share, Task
+from contracts.envelopes import Answer, Share, Task
 from contracts.exchange_bus import Delivery
 from example_offices.clerk import Clerk
 from example_offices.drawer import Drawer, Held, Outcome
 from example_offices.inspecting import Inspector, end, restore
 from example_offices.program import Say
+from example_offices.rechecking import Again, Rechecker
 from example_offices.rules import Evidence, Paper, Proven, Refused, Rule
 from tongban import Facts, NotBelieved, Office, Problem, is_away
 
@@ -31,7 +32,8 @@ class Ways:
 
     habit: a fact that a clerk of the old school would still want on paper, from the applicant. silent: no task is
     decided until silence has decided it. by_rule: reviews are decided by the rule alone, without the clerk. confirmed:
-    what changes in a certificate when an inspection confirms what was promised.
+    what changes in a certificate when an inspection confirms what was promised. again: what is done again when news
+    come, by the step whose task is open.
     """
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Ways:
     silent: bool = False
     by_rule: bool = False
     confirmed: Mapping[str, Any] = field(default_factory=dict)
+    again: Mapping[str, Again] = field(default_factory=dict)
 
 
 class Desk:
@@ -48,6 +51,7 @@ class Desk:
     def __init__(self, office: Office, drawer: Drawer, say: Say, ways: Ways, clerk: Clerk | None = None) -> None:
         self._office, self._drawer, self._say, self._ways, self._clerk = office, drawer, say, ways, clerk
         self._inspector = None if clerk is None else Inspector(office, drawer, clerk, say, ways.confirmed)
+        self._rechecker = Rechecker(office, drawer, say, ways.again)
         self._turn = asyncio.Lock()
         self._open: dict[str, tuple[int, Task]] = {}
         """Tasks that wait: id -> (keyseq, the task)."""
@@ -116,13 +120,17 @@ class Desk:
         if decided is not None:
             self._close(task, decided)
             return
-        # 3. Is all here, and is it on us to decide?
+        # 3. Has something changed that it rests on? Then a new task will follow.
+        if await self._rechecker.goes_back(task):
+            self._close(task, "reopened")
+            return
+        # 4. Is all here, and is it on us to decide?
         answers = self._answers(task)
         if answers is None or self._keeps_silent(task) or self._is_with_the_clerk(task):
             return
         if self._ways.habit is not None and not task.deemed:
             await self._demand(task, self._ways.habit)
-        # 4. The rule first: where it leaves no choice, no clerk is asked. Then the clerk.
+        # 5. The rule first: where it leaves no choice, no clerk is asked. Then the clerk.
         try:
             day, papers = await self._judge(task, held.came.date(), answers)
         except Refused as no:
@@ -130,7 +138,7 @@ class Desk:
             return
         except _Undecided:
             return
-        # 5. Each paper under its own idempotency key: a repeat after a crash issues nothing twice.
+        # 6. Each paper under its own idempotency key: a repeat after a crash issues nothing twice.
         await self._approve(task, papers, day)
 
     async def _judge(self, task: Task, came: date, answers: Mapping[str, Held]) -> tuple[date, list[Paper]]:
@@ -170,32 +178,17 @@ class Desk:
             if order.provisional is not None and self._clerk is not None:
                 self._clerk.plan_inspection(task.task_id, task.step, order.provisional)
         if not task.issues:
-            if issued is None:
-                self._say(f"task {task.task_id}: {order.type} is issued already")
-                continue
             await self._office.complete(task.task_id, key=f"complete-{task.task_id}")
             self._say(f"task {task.task_id}: {task.service} completed")
         self._close(task, "approved")
 
-    async def _issue(self, task: Task, papers: list[Paper], day: date) -> list[Issued | None]:
-        """Issue what a task asks for: several new ones in one commit or not at all, else one after the other.
-
-        Gives None for what is issued already: our silence passed the task while a paper of it was on its way.
-        """
+    async def _issue(self, task: Task, papers: list[Paper], day: date) -> list[Issued]:
+        """Issue what a task asks for: several new ones in one commit or not at all, else one after the other."""
         if _go_together(task, papers):
             claims = [paper.claims for paper in papers]
-            try:
-                return [*await self._office.approve_together(task, claims, valid_from=day, valid_to=papers[0].valid_to)]
-            except Problem as why:
-                if not _is_there(task, why):
-                    raise
+            return await self._office.approve_together(task, claims, valid_from=day, valid_to=papers[0].valid_to)
         return [
-            await self._issue_one(task, order, paper, day) for order, paper in zip(task.issues, papers, strict=True)
-        ]
-
-    async def _issue_one(self, task: Task, order: IssueOrder, paper: Paper, day: date) -> Issued | None:
-        try:
-            return await self._office.approve(
+            await self._office.approve(
                 task,
                 paper.claims,
                 type=order.type,
@@ -207,10 +200,8 @@ class Desk:
                 or_new=paper.or_new,
                 ruling=paper.ruling,
             )
-        except Problem as why:
-            if not _is_there(task, why):
-                raise
-            return None
+            for order, paper in zip(task.issues, papers, strict=True)
+        ]
 
     async def _refuse(self, task: Task, no: Refused) -> None:
         if task.deemed:
@@ -318,10 +309,6 @@ def _go_together(task: Task, papers: list[Paper]) -> bool:
         for order in task.issues
     )
     return len(papers) > 1 and plain and len({paper.valid_to for paper in papers}) == 1
-
-def _is_there(task: Task, why: Problem) -> bool:
-    return task.deemed and why.code == "TASK_ALREADY_ISSUED"
-
 
 
 class _Undecided(Exception):

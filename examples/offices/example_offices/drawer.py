@@ -6,6 +6,7 @@ the clear.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,13 +20,15 @@ CREATE TABLE IF NOT EXISTS held (
   kind TEXT NOT NULL, key TEXT NOT NULL, keyseq INTEGER NOT NULL, came TEXT NOT NULL, sealed TEXT NOT NULL,
   aside TEXT, PRIMARY KEY (kind, key));
 CREATE TABLE IF NOT EXISTS decided (task TEXT PRIMARY KEY, outcome TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counted (
+  case_id TEXT NOT NULL, key TEXT NOT NULL, keyseq INTEGER NOT NULL, PRIMARY KEY (case_id, key, keyseq));
 CREATE TABLE IF NOT EXISTS issued (
   task TEXT NOT NULL, place INTEGER NOT NULL, type TEXT NOT NULL, certificate TEXT NOT NULL,
   PRIMARY KEY (task, place));
 """
 KEPT = timedelta(days=180)
 """How long an answer waits for its task."""
-Outcome = Literal["approved", "refused", "undone"]
+Outcome = Literal["approved", "refused", "undone", "reopened"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,24 @@ class Drawer:
             "SELECT key, keyseq, came, sealed, aside FROM held WHERE kind = 'task' AND aside IS NULL ORDER BY key"
         )
         return [_held(row) for row in rows.fetchall()]
+
+    def shares_since(self, moment: datetime, case_id: str) -> list[Held]:
+        """Give the shares that came since a moment and that don't count for the case yet, the oldest first."""
+        rows = self._db.execute(
+            """SELECT key, keyseq, came, sealed, aside FROM held
+               WHERE kind = 'share' AND came >= ? AND NOT EXISTS (SELECT 1 FROM counted
+                 WHERE case_id = ? AND counted.key = held.key AND counted.keyseq = held.keyseq)
+               ORDER BY came, key""",
+            (moment.isoformat(), case_id),
+        )
+        return [_held(row) for row in rows.fetchall()]
+
+    def note_counted(self, case_id: str, shares: Sequence[Held]) -> None:
+        """Note that these shares were looked at for a case."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO counted (case_id, key, keyseq) VALUES (?, ?, ?)",
+            [(case_id, one.key, one.keyseq) for one in shares],
+        )
 
     def put_aside(self, task: str, why: str) -> None:
         """Leave a task lying, with the reason; a later envelope under its key takes it up again."""

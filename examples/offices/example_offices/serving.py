@@ -11,6 +11,7 @@ from example_offices.clerk import Clerk
 from example_offices.desk import Desk, Hear, Ways
 from example_offices.drawer import Drawer
 from example_offices.program import Say
+from example_offices.rechecking import Again
 from example_offices.registering import Book, open_book
 from example_offices.rules import Rule
 from tongban import Office
@@ -27,11 +28,13 @@ def serve(
     books: Sequence[Book] = (),
     rules: Mapping[str, Rule] | None = None,
     listener: Listener | None = None,
+    again: Mapping[str, Again] | None = None,
     confirmed: Mapping[str, Any] | None = None,
 ) -> None:
     """Run an office's program as *system*. Without rules and listener it ends once its registers stand.
 
-    confirmed: what changes in a certificate when an inspection confirms what was promised.
+    again: what is done again when news come, by the step whose task is open. confirmed: what changes in a certificate
+    when an inspection confirms what was promised.
     """
     parser = program.options(purpose)
     parser.add_argument("--registers", type=Path, default=program.REGISTERS, help="folder with the office's registers")
@@ -45,7 +48,7 @@ def serve(
             await open_book(office, book, given.registers, today, program.say)
         if rules or listener:
             hear = None if listener is None else listener(office, given.state, program.say)
-            ways = Ways(rules or {}, hear, given.demand, given.silent, given.by_rule, confirmed or {})
+            ways = Ways(rules or {}, hear, given.demand, given.silent, given.by_rule, confirmed or {}, again or {})
             await _attend(office, given, ways)
 
     program.run(system, parser, work)

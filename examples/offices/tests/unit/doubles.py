@@ -90,6 +90,7 @@ class FakeOffice:
         self.together: list[str] = []
         self.refused: list[str] = []
         self.completed: list[str] = []
+        self.reopened: list[tuple[str, str]] = []
         self.changed: list[tuple[str, str, Mapping[str, Any]]] = []
         self.held: dict[str, Certificate] = {}
         self.earlier: dict[str, list[Certificate]] = {}
@@ -162,6 +163,16 @@ class FakeOffice:
 
     async def complete(self, task_id: str, *, key: str) -> None:
         self.completed.append(task_id)
+
+    def who(self, alias: str) -> str:
+        """Aliases of the doubles say whom they name in their first part."""
+        return alias.partition(".")[0]
+
+    async def reopen(self, task_id: str, step: str, reason: str, *, key: str) -> None:
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+        self.reopened.append((task_id, step))
 
     async def demand(self, task_id: str, proves: str, *, key: str) -> None:
         raise Problem("HELD_BY_OFFICE", 409)
