@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from contracts.certificates.api import Issued
-from contracts.envelopes import Answer, Share, Task
+from contracts.envelopes import Answer, IssueOrder, Share, Task
 from contracts.exchange_bus import Delivery
 from example_offices.clerk import Clerk
 from example_offices.drawer import Drawer, Held, Outcome
@@ -178,17 +178,32 @@ class Desk:
             if order.provisional is not None and self._clerk is not None:
                 self._clerk.plan_inspection(task.task_id, task.step, order.provisional)
         if not task.issues:
+            if issued is None:
+                self._say(f"task {task.task_id}: {order.type} is issued already")
+                continue
             await self._office.complete(task.task_id, key=f"complete-{task.task_id}")
             self._say(f"task {task.task_id}: {task.service} completed")
         self._close(task, "approved")
 
-    async def _issue(self, task: Task, papers: list[Paper], day: date) -> list[Issued]:
-        """Issue what a task asks for: several new ones in one commit or not at all, else one after the other."""
+    async def _issue(self, task: Task, papers: list[Paper], day: date) -> list[Issued | None]:
+        """Issue what a task asks for: several new ones in one commit or not at all, else one after the other.
+
+        Gives None for what is issued already: our silence passed the task while a paper of it was on its way.
+        """
         if _go_together(task, papers):
             claims = [paper.claims for paper in papers]
-            return await self._office.approve_together(task, claims, valid_from=day, valid_to=papers[0].valid_to)
+            try:
+                return [*await self._office.approve_together(task, claims, valid_from=day, valid_to=papers[0].valid_to)]
+            except Problem as why:
+                if not _is_there(task, why):
+                    raise
         return [
-            await self._office.approve(
+            await self._issue_one(task, order, paper, day) for order, paper in zip(task.issues, papers, strict=True)
+        ]
+
+    async def _issue_one(self, task: Task, order: IssueOrder, paper: Paper, day: date) -> Issued | None:
+        try:
+            return await self._office.approve(
                 task,
                 paper.claims,
                 type=order.type,
@@ -200,8 +215,10 @@ class Desk:
                 or_new=paper.or_new,
                 ruling=paper.ruling,
             )
-            for order, paper in zip(task.issues, papers, strict=True)
-        ]
+        except Problem as why:
+            if not _is_there(task, why):
+                raise
+            return None
 
     async def _refuse(self, task: Task, no: Refused) -> None:
         if task.deemed:
@@ -309,6 +326,10 @@ def _go_together(task: Task, papers: list[Paper]) -> bool:
         for order in task.issues
     )
     return len(papers) > 1 and plain and len({paper.valid_to for paper in papers}) == 1
+
+def _is_there(task: Task, why: Problem) -> bool:
+    return task.deemed and why.code == "TASK_ALREADY_ISSUED"
+
 
 
 class _Undecided(Exception):
