@@ -57,7 +57,7 @@ def _previews(
 ) -> list[PreviewDue]:
     """List what waits for the applicant's look: about herself, in steps that wait for it. Others see their own."""
     hers = {(s.name, s.position) for s in subjects if s.person == case.applicant}
-    gathering = {s.step_id: s for s in steps if s.state == "gathering" and case.state == domain.OPEN}
+    gathering = {s.step_id: s for s in steps if s.state == "gathering"}
     return [
         PreviewDue(
             preview_id=need.look.preview_id,
@@ -70,8 +70,8 @@ def _previews(
         )
         for need in needs
         if need.look is not None
-        and not need.former
         and need.state == "asked"
+        and not need.former
         and need.step_id in gathering
         and (need.subject_name, need.subject_position) in hers
     ]

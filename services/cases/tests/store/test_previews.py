@@ -193,6 +193,15 @@ async def test_a_withdrawn_case_has_nothing_left_to_look_at(story: Story) -> Non
     assert left.previews == []
 
 
+async def test_what_was_asked_for_a_decision_that_counts_no_more_is_not_in_her_list(house: House) -> None:
+    case_id = await gathered(house, previews=True)
+    await told(house, "title", "previewing")
+    async with house.db.transaction() as tx:  # as a step that goes back leaves its needs
+        [step] = await store.steps_of_case(tx, case_id)
+        await store.leave_needs(tx, [step.step_id])
+    assert await listed(house, case_id) == []
+
+
 async def test_a_place_to_look_at_that_comes_after_the_end_changes_nothing(house: House) -> None:
     case_id = await gathered(house, previews=True)
     await told(house, "title", "answered")
