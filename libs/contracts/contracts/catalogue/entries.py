@@ -215,11 +215,13 @@ class InputField(Model):
     media: list[Text] = []
     max_bytes: Annotated[int, Field(ge=1, le=262_144)] = 131_072
     """Of a file, once decoded."""
+    proves: Code | None = None
+    """The fact that it states, as the proof list names it, where that isn't its own name."""
 
     @property
     def fact(self) -> str:
         """Give the fact that it states: its name in the proof list's way of writing, `floor-plan` of `floorPlan`."""
-        return _HUMP.sub("-", self.id).lower()
+        return self.proves or _HUMP.sub("-", self.id).lower()
 
 
 class LifeEventStep(Model):
