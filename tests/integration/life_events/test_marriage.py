@@ -2,6 +2,7 @@
 """Two people marry: no booklet, no proof of being single, no certificate carried (the domain's life event 4.3)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import date
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from contracts.certificates.api import Holder
+from contracts.envelopes import Task
 from local_stack.offices import CIVIL_AFFAIRS
 from local_stack.town import Applicant, Town, until
 from tongban import Citizen, Office, Problem
@@ -164,3 +167,66 @@ async def test_two_counters_register_one_person_at_once(wedding: Town, person: L
     assert await certificates(wedding, lost_case, "m3") == []
     sql = "SELECT count(*) AS n FROM certificate WHERE type = 'marriage' AND case_id = $1"
     assert (await wedding.rows("certificates-3", sql, lost_case))[0]["n"] == 0
+
+
+async def test_a_judgment_that_comes_before_they_have_signed_has_their_status_checked_again(
+    wedding: Town, person: LoggedIn, desk: Opened
+) -> None:
+    open_desk(wedding, "civil_affairs")
+    baker = await person("baker")
+    case_id = await apply(baker, "nurse")
+    await baker.until_step(case_id, "m3", "tasked")
+    civil, court = await desk("civil-affairs"), await desk("court")
+    [first_check] = await tasks_of(wedding, civil, case_id, "m2")
+    [old] = await tasks_of(wedding, civil, case_id, "m3")
+    # A court divorces the nurse, of whom no register here said that she was married.
+    [nurse] = await court.resolve([wedding.numbers["nurse"]])
+    assert nurse is not None
+    claims = {"holder": "self", "number": "MS-2026-0412", "kind": "divorce", "decidedOn": "2026-11-23"}
+    await court.issue(
+        "judgment", Holder(subject=nurse), claims, valid_from=date(2026, 11, 23), key=f"divorce-{case_id}"
+    )
+    # Civil affairs hears of it, and does by itself what it rests on again; then the clerk has a new task.
+    [_, new] = await until(lambda: several(wedding, civil, case_id, "m3"), "a new task for the clerk", 60)
+    [_, second_check] = await tasks_of(wedding, civil, case_id, "m2")
+    assert new.task_id != old.task_id
+    assert judgments(first_check) == {("one", "refused"), ("other", "refused")}
+    assert judgments(second_check) == {("one", "refused"), ("other", "answered")}
+    with pytest.raises(Problem) as refused:
+        await civil.refuse(old.task_id, code="TOO_LATE", reason="It was looked at again.")
+    assert refused.value.code == "TASK_NOT_OPEN"
+    await wedding.clerk("civil_affairs", "approve", new.task_id)
+    await baker.until_step(case_id, "m4", "done")
+    for name in OFFERS:
+        await baker.until_step(case_id, name, "offered")
+        await baker.citizen.take_offer(case_id, name, accept=False)
+    view = await baker.until_case(case_id, "completed")
+    assert len(await certificates(wedding, case_id, "m3")) == 2
+    # One office answered for the case all the time, each step had one, and she was asked nothing.
+    sql = """SELECT convert_from(payload, 'UTF8')::jsonb AS said FROM outbox
+             WHERE topic = 'cases.step.v1' AND key = $1 ORDER BY keyseq"""
+    facts = [json.loads(row["said"]) for row in await wedding.rows("cases", sql, case_id)]
+    assert all(fact["accountable"] == fact["office"] for fact in facts)
+    states = {name: [f["state"] for f in facts if f["step"] == f"{EVENT}/{name}"] for name in ("m2", "m3")}
+    assert states == {
+        "m2": ["gathering", "tasked", "done", "waiting", "gathering", "tasked", "done"],
+        "m3": ["gathering", "tasked", "waiting", "gathering", "tasked", "done"],
+    }
+    assert (view.lead, view.report.uploads, view.report.demands_refused) == (CIVIL_AFFAIRS, 0, 0)
+    await found_again(wedding, view)
+
+
+def judgments(task: Task) -> set[tuple[str, str]]:
+    """Give whom a check asked the court about, and how that ended."""
+    return {(need.of, need.outcome) for need in task.needs if need.type == "judgment"}
+
+
+async def tasks_of(town: Town, office: Office, case_id: str, step: str) -> list[Task]:
+    """Give the tasks of one of civil affairs' steps, the oldest first."""
+    return [one for one in await town.tasks(office, CIVIL_AFFAIRS, case_id) if one.step == f"{EVENT}/{step}"]
+
+
+async def several(town: Town, office: Office, case_id: str, step: str) -> list[Task] | None:
+    """Give the tasks of a step once there are more than one."""
+    found = await tasks_of(town, office, case_id, step)
+    return found if len(found) > 1 else None
