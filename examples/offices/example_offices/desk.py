@@ -170,6 +170,9 @@ class Desk:
             await self._refuse(task, Refused("ALREADY_REGISTERED", "it is registered already, and holds once only"))
             return
         for place, (order, paper, issued) in enumerate(zip(task.issues, papers, made, strict=True)):
+            if issued is None:
+                self._say(f"task {task.task_id}: {order.type} is issued already")
+                continue
             self._drawer.note_issued(task.task_id, place, order.type, issued.certificate_id)
             promise = "" if order.provisional is None else f", on a promise, to be checked by {order.provisional}"
             named = paper.claims.get("number") or order.type
@@ -178,9 +181,6 @@ class Desk:
             if order.provisional is not None and self._clerk is not None:
                 self._clerk.plan_inspection(task.task_id, task.step, order.provisional)
         if not task.issues:
-            if issued is None:
-                self._say(f"task {task.task_id}: {order.type} is issued already")
-                continue
             await self._office.complete(task.task_id, key=f"complete-{task.task_id}")
             self._say(f"task {task.task_id}: {task.service} completed")
         self._close(task, "approved")
@@ -319,6 +319,10 @@ class Desk:
         self._open.pop(task.task_id, None)
 
 
+def _is_there(task: Task, why: Problem) -> bool:
+    return task.deemed and why.code == "TASK_ALREADY_ISSUED"
+
+
 def _go_together(task: Task, papers: list[Paper]) -> bool:
     """Say whether a task leads to several new certificates that are alike: true of all, or of nobody."""
     plain = all(
@@ -326,10 +330,6 @@ def _go_together(task: Task, papers: list[Paper]) -> bool:
         for order in task.issues
     )
     return len(papers) > 1 and plain and len({paper.valid_to for paper in papers}) == 1
-
-def _is_there(task: Task, why: Problem) -> bool:
-    return task.deemed and why.code == "TASK_ALREADY_ISSUED"
-
 
 
 class _Undecided(Exception):
