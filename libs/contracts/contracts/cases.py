@@ -122,6 +122,13 @@ class CaseFact(Model):
     proof_until: Timestamp | None = None
 
 
+class AsksWithdrawn(Model):
+    """Body of `cases.asks.withdrawn.v1` on `cases.case.v1`: exchanges whose answers count no more; the case goes on."""
+
+    case_id: Id
+    exchange_ids: list[Id]
+
+
 class StepFact(Model):
     """Body of `cases.step.v1`; event type `cases.step.<state>.v1`."""
 

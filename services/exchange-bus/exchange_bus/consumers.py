@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Topics that exchange-bus hears: envelopes to deliver, holdings for the directory, cases that were closed."""
+"""Topics that exchange-bus hears: envelopes to deliver, holdings for the directory, cases that end or leave asks."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from contracts import signing
-from contracts.cases import CaseFact
+from contracts.cases import AsksWithdrawn, CaseFact
 from contracts.certificates.api import Holding as HoldingFact
 from contracts.roles import PLATFORM, Role
 from exchange_bus.domain.records import Arrived, Holding
@@ -23,6 +23,7 @@ from kit.jose import JoseError, PrivateKey
 from kit.registry import Registry
 
 CLOSED = "cases.case.closed.v1"
+LEFT = "cases.asks.withdrawn.v1"
 
 
 def _need_keys(registry: Registry) -> None:
@@ -137,26 +138,28 @@ class Holdings:
 
 
 class ClosedCases:
-    """`cases.case.v1` -> closed cases. Opened ones are nothing to us."""
+    """`cases.case.v1` -> closed cases, and what was asked in vain. Opened ones are nothing to us."""
 
     def __init__(self, closing: Closing, registry: Registry) -> None:
         self._closing = closing
         self._registry = registry
 
     async def prepare(self, records: Sequence[Record]) -> Sequence[object]:
-        """Read each record: a CaseFact of a closed case, None, or Bad."""
+        """Read each record: a CaseFact of a closed case, AsksWithdrawn, None, or Bad."""
         _need_keys(self._registry)
-        return [self._read(record) if record.type == CLOSED else None for record in records]
+        bodies: Mapping[str, type[CaseFact | AsksWithdrawn]] = {CLOSED: CaseFact, LEFT: AsksWithdrawn}
+        return [self._read(record, bodies[record.type]) if record.type in bodies else None for record in records]
 
     async def apply(self, tx: Transaction, items: Sequence[tuple[Record, object]]) -> None:
-        """Close them."""
-        await self._closing.on_cases_closed(tx, [one for _, one in items if isinstance(one, CaseFact)])
+        """Close them, and withdraw what waits for nothing any more."""
+        closed = [one for _, one in items if isinstance(one, CaseFact)]
+        await self._closing.on_cases(tx, closed, [one for _, one in items if isinstance(one, AsksWithdrawn)])
 
-    def _read(self, record: Record) -> CaseFact | Bad:
+    def _read(self, record: Record, body: type[CaseFact | AsksWithdrawn]) -> CaseFact | AsksWithdrawn | Bad:
         sender = self._registry.system(record.source.rpartition("/")[2])
         if sender is None or Role(sender.role) is not Role.CASES:
             return Bad("ROLE_WRONG")
         try:
-            return CaseFact.model_validate_json(record.data or b"")
+            return body.model_validate_json(record.data or b"")
         except ValidationError:
             return Bad("BODY_MALFORMED")

@@ -81,6 +81,12 @@ class RequestWithdrawn(AnswerRefused):
     kind, code, title = Kind.FORBIDDEN, "CASE_NOT_LIVE", "The case is not live"
 
 
+class DeclinedByCitizen(AnswerRefused):
+    """The person looked first, and let nothing go."""
+
+    kind, code, title = Kind.FORBIDDEN, "DECLINED_BY_CITIZEN", "The person let nothing go"
+
+
 class HolderFailed(AnswerRefused):
     """The holder could not answer. `holderCode` is what it said."""
 
@@ -89,7 +95,7 @@ class HolderFailed(AnswerRefused):
 
 _BY_CODE: Final[dict[str, type[ServiceError]]] = {
     **{one.code: one for one in gate.GateRefused.__subclasses__()},  # the holder's gate asks by its own replica
-    **{one.code: one for one in (NotMatched, EvidenceTimeout, RequestWithdrawn)},
+    **{one.code: one for one in (NotMatched, EvidenceTimeout, RequestWithdrawn, DeclinedByCitizen)},
 }
 
 

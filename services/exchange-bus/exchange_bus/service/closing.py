@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Requests that end without an answer: the case was closed, or a clock ran out."""
+"""Requests that end without an answer: the case was closed, a step went back, or a clock ran out."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from contracts.cases import CaseFact
+from contracts.cases import AsksWithdrawn, CaseFact
 from exchange_bus import events
 from exchange_bus.domain.records import JournalRow
 from exchange_bus.domain.requests import Request
@@ -28,15 +28,20 @@ class Closing:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db, self._clock = db, clock
 
-    async def on_cases_closed(self, tx: Transaction, facts: Sequence[CaseFact]) -> None:
-        """Remember closed cases until their proofs have ended, and withdraw what waits for them."""
-        if not facts:
+    async def on_cases(self, tx: Transaction, closed: Sequence[CaseFact], left: Sequence[AsksWithdrawn]) -> None:
+        """Remember closed cases until their proofs have ended; withdraw what waits for them, or was left by others.
+
+        left: of cases that go on, where a step went back: the proof that the ask cites proves nothing any more.
+        """
+        ids = sorted({fact.case_id for fact in closed})
+        exchanges = sorted({exchange for one in left for exchange in one.exchange_ids})
+        if not ids and not exchanges:
             return
-        ids = sorted({fact.case_id for fact in facts})
         await requests.hold_cases(tx, ids)
-        until = {fact.case_id: fact.proof_until or self._clock() + NO_PROOF_KEPT for fact in facts}
+        until = {fact.case_id: fact.proof_until or self._clock() + NO_PROOF_KEPT for fact in closed}
         await requests.close_cases(tx, sorted(until.items()))
-        withdrawn = [r.ended("withdrawn", "CASE_NOT_LIVE") for r in await requests.lock_open_of_cases(tx, ids)]
+        open_ones = await requests.lock_open(tx, ids, exchanges)
+        withdrawn = [request.ended("withdrawn", "CASE_NOT_LIVE") for request in open_ones]
         await self._end(tx, withdrawn)
         for request in withdrawn:  # told of each: one that waits here may have begun a preview there already
             tx.emit(events.withdrawn_event(request))

@@ -18,7 +18,8 @@ _INSERT = f"""INSERT INTO evidence_request ({_NEW})
 _FIND = f"""SELECT {_COLUMNS} FROM evidence_request WHERE request_id = ANY($1::uuid[])"""  # noqa: S608
 _LOCK = f"""SELECT {_COLUMNS} FROM evidence_request WHERE request_id = ANY($1::uuid[])
             ORDER BY request_id FOR UPDATE"""  # noqa: S608
-_LOCK_OPEN_OF_CASES = f"""SELECT {_COLUMNS} FROM evidence_request WHERE case_id = ANY($1::uuid[]) AND {_OPEN}
+_LOCK_OPEN = f"""SELECT {_COLUMNS} FROM evidence_request
+            WHERE (case_id = ANY($1::uuid[]) OR exchange_id = ANY($2::uuid[])) AND {_OPEN}
             ORDER BY request_id FOR UPDATE"""  # noqa: S608
 _OVERDUE = f"""SELECT request_id FROM evidence_request WHERE {_OPEN} AND deadline <= $1 ORDER BY deadline LIMIT $2"""  # noqa: S608
 
@@ -76,11 +77,12 @@ async def lock(tx: Queries, request_ids: Sequence[str]) -> dict[str, Request]:
     return {str(row["request_id"]): _request(row) for row in rows}
 
 
-async def lock_open_of_cases(tx: Queries, case_ids: Sequence[str]) -> list[Request]:
-    """Lock the open requests of cases, in order of their ids."""
+async def lock_open(tx: Queries, case_ids: Sequence[str], exchange_ids: Sequence[str]) -> list[Request]:
+    """Lock the open requests of cases and of exchanges, in order of their ids."""
     rows = await tx.fetch(
-        _LOCK_OPEN_OF_CASES,
+        _LOCK_OPEN,
         list(case_ids),
+        list(exchange_ids),
     )
     return [_request(row) for row in rows]
 

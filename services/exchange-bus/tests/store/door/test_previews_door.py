@@ -9,7 +9,7 @@ import pytest
 
 from contracts import topics
 from contracts.base import rfc3339
-from contracts.cases import ProofNeed
+from contracts.cases import AsksWithdrawn, ProofNeed
 from contracts.catalogue import Catalogue, Proof
 from contracts.catalogue.entries import PreviewRule
 from contracts.envelopes import Ask
@@ -53,6 +53,12 @@ def until(house: House) -> datetime:
 def second(house: House, request: dict[str, Any], code: str | None = None) -> Record:
     record = house.answer(request, code=code)
     return Record(**{**record.__dict__, "keyseq": 2})
+
+
+def left(house: House, request: dict[str, Any], *, sender: str = "cases") -> Record:
+    """Give the word of cases that an ask's answer counts no more."""
+    body = AsksWithdrawn(case_id=request["caseId"], exchange_ids=[request["exchangeId"], str(uuid7())])
+    return house.record(topics.CASE, body.case_id, "cases.asks.withdrawn.v1", body.wire_bytes(), sender=sender)
 
 
 async def shown(client: Client, house: House, request: dict[str, Any]) -> dict[str, Any]:
@@ -244,6 +250,15 @@ async def test_a_waiting_call_is_told_at_once_that_she_looks_first(house: House)
     assert "reason" not in next_one.json()  # a holder that lets somebody look isn't away
 
 
+async def test_a_call_that_comes_again_is_told_that_she_declined(house: House) -> None:
+    wish = house.ask(preview=True)
+    async with house.client() as client:
+        request = (await post(client, house, wish, key="once")).json()
+        await house.hear(house.envelopes, first(house, request), second(house, request, "DECLINED_BY_CITIZEN"))
+        again = await post(client, house, wish, key="once", prefer="wait=5")
+    assert (again.status_code, again.json()["code"]) == (403, "DECLINED_BY_CITIZEN")
+
+
 async def test_a_preview_that_nobody_ends_ends_with_the_request(house: House) -> None:
     async with house.client() as client:
         request = await house.asked(client, preview=True)
@@ -269,6 +284,34 @@ async def test_the_holder_is_told_when_a_case_closes_while_its_request_is_open(h
     told = [(row["key"], row["keyseq"], row["payload"]) for row in rows if row["type"] == "evidence.ask.withdrawn.v1"]
     assert told == [(request["requestId"], 2, b"{}")]
     assert other["requestId"] in {row["key"] for row in rows}
+
+
+@pytest.mark.parametrize("previewing", [True, False])
+async def test_what_cases_leaves_is_withdrawn_at_the_holder_and_its_case_goes_on(
+    house: House, previewing: bool
+) -> None:
+    async with house.client() as client:
+        request = await house.asked(client, preview=True)
+        other = await house.asked(client, caseId=request["caseId"])
+        if previewing:
+            await house.hear(house.envelopes, first(house, request))
+        assert await house.hear(house.closed_cases, left(house, request)) == []
+        assert await house.hear(house.closed_cases, left(house, request)) == []  # said again: nothing more
+        assert (await shown(client, house, request))["state"] == "withdrawn"
+        assert (await shown(client, house, other))["state"] == "waiting"
+        assert await house.asked(client, caseId=request["caseId"])
+    told = [kind for kind, _, _ in await house.events(ask_topic(LAND))]
+    assert told.count("evidence.ask.withdrawn.v1") == 1
+    assert [(leaf["decision"], leaf.get("code")) for leaf in await house.receipts()].count(
+        ("refused", "CASE_NOT_LIVE")
+    ) == 1
+
+
+async def test_only_cases_leaves_what_it_asked(house: House) -> None:
+    async with house.client() as client:
+        request = await house.asked(client, preview=True)
+        assert await house.hear(house.closed_cases, left(house, request, sender="gateway")) == ["ROLE_WRONG"]
+        assert (await shown(client, house, request))["state"] == "waiting"
 
 
 async def test_what_has_ended_is_told_to_nobody_when_its_case_closes(house: House) -> None:
