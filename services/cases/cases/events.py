@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What cases says on the bus, built from its own objects. No I/O."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cases.domain import Case, Step
 from contracts import topics
-from contracts.cases import CaseFact, StepFact, Visit
+from contracts.cases import AsksWithdrawn, CaseFact, StepFact, Visit
 from kit.events import Event
 
 _PUBLIC_STATES = {"ready": "gathering"}
@@ -41,6 +42,21 @@ def case_fact(case: Case, what: str) -> tuple[Case, Event]:
         topics.CASE,
         case.case_id,
         f"cases.case.{what}.v1",
+        body.wire_bytes(),
+        counted.event_seq,
+        attributes={"caseid": case.case_id},
+    )
+    return counted, event
+
+
+def asks_withdrawn(case: Case, exchange_ids: Sequence[str]) -> tuple[Case, Event]:
+    """Build `cases.asks.withdrawn.v1`: answers in these exchanges count no more; gives the case with its counter up."""
+    counted = replace(case, event_seq=case.event_seq + 1)
+    body = AsksWithdrawn(case_id=case.case_id, exchange_ids=sorted(exchange_ids))
+    event = Event(
+        topics.CASE,
+        case.case_id,
+        "cases.asks.withdrawn.v1",
         body.wire_bytes(),
         counted.event_seq,
         attributes={"caseid": case.case_id},

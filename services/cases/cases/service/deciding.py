@@ -9,7 +9,7 @@ from cases.domain import Case, Need, Step
 from cases.errors import Refused, TaskIssues, TaskNotOpen, TaskUnknown
 from cases.service.address_book import read_platform_alias
 from cases.service.gates import pass_gates
-from cases.service.moves import write_moves
+from cases.service.moves import withdraw_asks, write_moves
 from cases.service.parts import Parts
 from contracts.cases import CompleteTask, DemandMade, DemandOnApplicant, RefuseTask, ReopenStep, TaskDone
 from contracts.exchange_bus import DemandAccepted, DemandProof
@@ -65,7 +65,7 @@ class Deciding:
                 raise TaskNotOpen
             back = domain.reopened(step, said.step, said.reason, await store.steps_of_case(tx, case.case_id))
             now = self._parts.clock()
-            await store.leave_needs(tx, [s.step_id for s in back])
+            case = withdraw_asks(tx, case, await store.leave_needs(tx, [s.step_id for s in back]))
             await store.keep_former_tasks(tx, back, said.reason, now)
             await write_moves(tx, case, back, now)
             return 201, TaskDone(task_id=task_id, state="waiting")

@@ -9,7 +9,7 @@ from cases import domain, events, store
 from cases.domain import Alternative, Case, Look, Need, Order, Step, Subject, Want
 from cases.errors import PersonUnknown
 from cases.service.address_book import Addresses
-from cases.service.moves import make_tasks, write_moves
+from cases.service.moves import make_tasks, withdraw_asks, write_moves
 from cases.service.papers import AliasBook, Ask, Papers, PartyKeyMissing, Planned, Writer, waits
 from cases.service.parts import WORK_CHANNEL, Parts, Turns
 from cases.service.planning import Question, alias_uses, choose, orders, plan, wanted, wants_of
@@ -208,8 +208,17 @@ class Gathering:
                 return 0
             return await self._refuse(need, why.code)
         async with self._parts.db.transaction() as tx:
-            await store.mark_asked(tx, need.ask_id, request.request_id)
+            left = await store.mark_asked(tx, need.ask_id, request.request_id)
+        if left:  # its step went back while it was on its way
+            await self._withdraw(need)
         return 1
+
+    async def _withdraw(self, need: Need) -> None:
+        async with self._parts.db.transaction() as tx:
+            hit = await store.lock_need_of_exchange(tx, need.exchange_id)
+            case = await store.lock_case(tx, hit[1]) if hit else None
+            if case is not None and case.state == domain.OPEN:  # a closed one has said so of all that it asked
+                await store.store_case(tx, withdraw_asks(tx, case, [need.exchange_id]))
 
     async def _refuse(self, need: Need, code: str) -> int:
         async with self._parts.db.transaction() as tx:

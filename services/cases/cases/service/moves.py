@@ -41,6 +41,15 @@ def close_case(tx: Transaction, case: Case, state: str, now: datetime) -> Case:
     return closed
 
 
+def withdraw_asks(tx: Transaction, case: Case, exchange_ids: Sequence[str]) -> Case:
+    """Say that asks wait for nothing any more, so that nothing goes for them; the caller stores the case."""
+    if not exchange_ids:
+        return case
+    counted, event = events.asks_withdrawn(case, exchange_ids)
+    tx.emit(event)
+    return counted
+
+
 async def make_tasks(tx: Transaction, case: Case, steps: Sequence[Step]) -> None:
     """Give a task to each gathering step whose needs are all answered or refused for good. The case is locked."""
     for step in (s for s in steps if s.state == "gathering" and case.state == domain.OPEN):

@@ -85,13 +85,15 @@ async def lock_need_of_exchange(tx: Queries, exchange_id: str) -> tuple[Need, st
     return (_need(row), str(row["case_id"])) if row is not None else None
 
 
-async def mark_asked(tx: Queries, ask_id: str, request_id: str) -> None:
-    """Note that exchange-bus has the ask. An answer that was quicker than this note stays."""
-    await tx.execute(
-        """UPDATE need SET state = CASE state WHEN 'unsent' THEN 'asked' ELSE state END,
-             request_id = coalesce(request_id, $2), body = NULL WHERE ask_id = $1""",
-        ask_id,
-        request_id,
+async def mark_asked(tx: Queries, ask_id: str, request_id: str) -> bool:
+    """Note that exchange-bus has the ask; gives whether it counts no more. A quicker answer than this note stays."""
+    return bool(
+        await tx.fetchval(
+            """UPDATE need SET state = CASE state WHEN 'unsent' THEN 'asked' ELSE state END,
+                 request_id = coalesce(request_id, $2), body = NULL WHERE ask_id = $1 RETURNING former""",
+            ask_id,
+            request_id,
+        )
     )
 
 
@@ -126,9 +128,14 @@ async def note_look(tx: Queries, ask_id: str, look: Look, *, request_id: str, ho
     )
 
 
-async def leave_needs(tx: Queries, step_ids: Sequence[str]) -> None:
-    """Let the needs of steps that go back to waiting count no more; what is asked may still be answered."""
-    await tx.execute("UPDATE need SET former = true WHERE step_id = ANY($1::uuid[]) AND NOT former", list(step_ids))
+async def leave_needs(tx: Queries, step_ids: Sequence[str]) -> list[str]:
+    """Let the needs of steps that go back to waiting count no more; gives the exchanges that wait for an answer."""
+    rows = await tx.fetch(
+        """UPDATE need SET former = true WHERE step_id = ANY($1::uuid[]) AND NOT former
+           RETURNING exchange_id, state""",
+        list(step_ids),
+    )
+    return [str(row["exchange_id"]) for row in rows if row["state"] == "asked"]
 
 
 async def leave_next(tx: Queries, ask_id: str, state: str) -> int:
