@@ -33,7 +33,7 @@ OFFICE = {
     "window",
 }  # fmt: skip
 APPLICANT = {"case", "handle", "open_case", "plan", "take_offer", "withdraw"}
-CITIZEN = {"all_receipts", "check", "confirm_code", "receipts"} | APPLICANT
+CITIZEN = {"all_receipts", "check", "confirm_code", "decide", "preview", "previews", "receipts"} | APPLICANT
 
 
 def public(thing: type) -> set[str]:
