@@ -19,6 +19,7 @@ from certificates.service.judging import EVIDENCE_TIMEOUT, NOT_MATCHED, Judged, 
 from certificates.service.keys import Keys
 from certificates.service.rulebook import Rulebook
 from contracts import previews as models
+from contracts.catalogue import clocks
 from contracts.envelopes import Ask
 from kit import crash, gate
 from kit.db import Answer, Database, Idem, Transaction
@@ -163,10 +164,23 @@ class Previewing:
             raise
         except Exception as why:  # noqa: BLE001 - whatever is wrong with this one, the others have their own clocks
             log.error("preview_expiry_failed", preview_id=preview_id, **fault(why))  # noqa: TRY400 - may hold values
-            async with self._db.transaction() as tx:
-                await store.previews.put_off(tx, preview_id, self._rulebook.now() + PUT_OFF)
-            return 0
+            return await self._put_off(preview_id)
         return int(ended.state == "expired")
+
+    async def _put_off(self, preview_id: str) -> int:
+        """Try again later while the asker waits. Afterwards nobody is to be answered, and no request is kept."""
+        now = self._rulebook.now()
+        async with self._db.transaction() as tx:
+            preview = await store.previews.lock(tx, preview_id)
+            if not preview.unsettled:
+                return 0
+            if now <= preview.deadline + clocks.MARGIN:  # the asker's own moment is later by no more than that
+                await store.previews.put_off(tx, preview_id, now + PUT_OFF)
+                return 0
+            row = records.given_up(self._keys, preview, EVIDENCE_TIMEOUT)
+            await store.previews.save(tx, domain.expired(preview, EVIDENCE_TIMEOUT))
+            await store.evidence.write_journal(tx, [row], now)
+        return 1
 
     async def withdraw(self, tx: Transaction, withdrawn: Sequence[Withdrawn]) -> None:
         """End previews whose request was withdrawn: nobody is answered. What was answered already stays as it is."""

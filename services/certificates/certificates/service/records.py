@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from certificates.domain import Certificate
+from certificates.domain import Certificate, Preview
 from certificates.service.judging import NOT_MATCHED, Judged
 from certificates.service.keys import Keys
 from certificates.store.evidence import JournalRow
@@ -44,6 +44,24 @@ def outcome_row(keys: Keys, judged: Judged, event_id: str, presentation: Present
         code=judged.code,
         rule=judged.rule,
         reason=judged.reason,
+    )
+
+
+def given_up(keys: Keys, preview: Preview, code: str) -> JournalRow:
+    """Give the row of a preview that nobody waits for any more and that couldn't be answered, its request unread."""
+    return JournalRow(
+        type="request-refused",
+        case_id=preview.case_id,
+        exchange_id=preview.exchange_id,
+        request_id=preview.request_id,
+        asker=preview.asker,
+        holder=preview.office,
+        step=preview.step,
+        evidence_type=preview.type,
+        code=code,
+        rule="clock.holder",
+        reason="NOBODY_WAITS",
+        subject_key=keys.subject_key(preview.office, preview.subject),
     )
 
 

@@ -98,6 +98,30 @@ async def test_an_asker_whose_key_is_gone_is_answered_when_it_is_back(ann: Any, 
     assert await ann.house.uses.previewing.expire() == 1
 
 
+@pytest.mark.parametrize("fault", ["no key", "no request"])
+async def test_what_can_not_be_answered_is_kept_no_longer_than_its_asker_waits(
+    ann: Any, names: Any, fault: str
+) -> None:
+    preview_id = await ann.begun(ann.wished(deadline=names.now + timedelta(minutes=50)))
+    if fault == "no key":
+        ann.house.world.drop_key(names.market, "inbox")
+    else:
+        async with ann.house.db.transaction() as tx:
+            await tx.execute("UPDATE preview SET ask = 'no request' WHERE id = $1", preview_id)
+    ann.house.world.now += timedelta(minutes=51)
+    assert await ann.house.uses.previewing.expire() == 0
+    assert await ann.house.rows("SELECT id FROM preview WHERE ask IS NULL") == []
+    ann.house.world.now += timedelta(minutes=1, seconds=1)
+    assert await ann.house.uses.previewing.expire() == 1
+    assert await ann.house.uses.previewing.expire() == 0
+    assert await ann.house.rows("SELECT state, code, ask FROM preview") == [
+        {"state": "expired", "code": "EVIDENCE_TIMEOUT", "ask": None}
+    ]
+    assert len(await ann.answers()) == 1
+    [row] = await ann.house.rows("SELECT code, reason FROM evidence_event WHERE type = 'request-refused'")
+    assert row == {"code": "EVIDENCE_TIMEOUT", "reason": "NOBODY_WAITS"}
+
+
 # ------------------------------------------------------------------------------------------------ withdrawal, crashes
 async def test_a_withdrawn_request_lets_nothing_go_any_more(ann: Any, names: Any) -> None:
     ask = ann.wished()
