@@ -17,6 +17,7 @@ from contracts.topics import envelope_topic
 from local_stack.demo import bus
 from local_stack.demo.programs import SYSTEMS
 from local_stack.offices import SYSTEMS as OFFICES
+from local_stack.seed import read_all
 from local_stack.town import Applicant, Town, until
 from tongban import Citizen, Office
 
@@ -36,6 +37,16 @@ GRANTS = {
 """Programs that hear of households, and by which grant."""
 STRANGERS = ("housing", "fire", "court")
 """Programs that nobody granted to hear of households."""
+HOUSING, POLICE = OFFICES[SYSTEMS["housing"]], OFFICES[SYSTEMS["public_security"]]
+_HOMES = {
+    "consumer": HOUSING, "provider": POLICE, "type": "household", "fields": ["address"], "purpose": "address-change",
+    "law": "Housing Lease Rules", "from": "2025-09-01",
+}  # fmt: skip
+LATE = [
+    {"kind": "demand", "id": "DM-0429", **_HOMES, "service": "lease-register", "via": ["event"]},
+    {"kind": "grant", "id": "G-0429", **_HOMES, "demand": "DM-0429", "mode": "onEvent", "basis": "law"},
+]
+"""What a later release adds: housing may hear of households too."""
 FOLLOWS = ("h4", "h5", "h6", "h8", "h9", "h10")
 ALL = ["household-settle", "household-release", "household-move", "medical-transfer", "pension-transfer",
        "fund-transfer", "vehicle-transfer", "utility-transfer", "tax-address"]  # fmt: skip
@@ -203,7 +214,7 @@ async def test_a_move_reaches_everybody_who_must_know_once(mover: Mover) -> None
     await found_again(mover.town, view)
 
 
-async def test_two_moves_in_a_day_end_at_the_last_address_for_a_late_joiner_too(mover: Mover) -> None:
+async def test_two_moves_in_a_day_end_at_the_last_address_for_one_that_was_away_too(mover: Mover) -> None:
     before, taken = await mover.heard(), mover.took("education")
     # One subscriber is away for both moves.
     mover.town.close_desk("education", kill=True)
@@ -235,6 +246,48 @@ async def test_a_second_move_that_is_withdrawn_ends_at_the_first_address(mover: 
     await mover.all_took(news, before)
     for name, shares in news.items():
         assert await mover.address_of(name, shares[-1][1]) == "12 Station Square, Lakeside"
+
+
+async def test_whoever_is_granted_late_learns_where_all_live_and_then_of_each_move(mover: Mover) -> None:
+    town = mover.town
+    old, before = set((await mover.records()).values()), await mover.heard()
+    assert await mover.shares("housing") == []
+    held = await town.rows(
+        "certificates-3",
+        """SELECT status FROM certificate
+           WHERE type = 'household' AND office = $1 AND status IN ('01', '02')""",
+        POLICE,
+    )
+    entries = read_all(town.stack.layout)[0]
+    released = await asyncio.to_thread(
+        town.target.bootstrap, "exchange-bus", "/v1/catalogue/releases", {"entries": [*entries, *LATE]}
+    )
+    assert released["release"] > 1
+
+    # 1. The snapshot: each household that stands, once, as it stands now.
+    async def told(count: int) -> list[tuple[int, Share]] | None:
+        found = await mover.shares("housing")
+        return found if len(found) >= count else None
+
+    snapshot = await until(lambda: told(len(held)), "the snapshot", 60)
+    assert len(held) > 2
+    assert len(snapshot) == len(held) == len({share.share_id for _, share in snapshot})
+    assert {(number, share.fact, share.grant_id) for number, share in snapshot} == {(1, "issued", "G-0429")}
+    assert sorted(share.status for _, share in snapshot) == sorted(row["status"] for row in held)
+    housing = await mover.opened("housing")
+    [me] = await housing.resolve([town.numbers["neighbour"]])
+    [hers] = [share for _, share in snapshot if housing.who(share.subject or "") == me]
+    assert {await mover.address_of("housing", hers)} == old
+    # 2. Then each move, in sequence.
+    case_id = await mover.move("7 Quay Lane, Lakeside")
+    await mover.until_case(case_id, "completed", 120)
+    [(number, moved)] = (await until(lambda: told(len(held) + 1), "the move", 60))[len(held) :]
+    assert (number, moved.share_id, moved.certificate_version) == (2, hers.share_id, hers.certificate_version + 1)
+    assert await mover.address_of("housing", moved) == "7 Quay Lane, Lakeside"
+    # Whoever heard all along heard the move alone; whoever has no grant heard nothing.
+    await mover.all_took(await mover.news(before, 1), before)
+    assert {name: n - before[name] for name, n in (await mover.heard()).items()} == dict.fromkeys(GRANTS, 1)
+    assert [await mover.shares(name) for name in STRANGERS if name != "housing"] == [[], []]
 
 
 async def test_the_old_city_keeps_silent_for_a_day_and_that_is_a_yes(mover: Mover) -> None:
