@@ -17,19 +17,31 @@ from pathlib import Path
 import psutil
 
 from local_stack.account import Account, environment
+from local_stack.spawn import spawn
 
 
 class Child:
     """A running process, its log file and the thread that reaps it."""
 
     def __init__(
-        self, command: list[str], account: Account, log: Path, env: dict[str, str], on_exit: Callable[[int], None]
+        self,
+        command: list[str],
+        account: Account,
+        log: Path,
+        env: dict[str, str],
+        on_exit: Callable[[int], None],
+        *,
+        last_word: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start *command* as *account*; both output streams go to *log*. on_exit gets the code (-n: signal n)."""
+        """Start *command* as *account*; both output streams go to *log*. on_exit gets the code (-n: signal n).
+
+        last_word: what it gets when we end without having stopped it.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as sink:
-            self._popen = subprocess.Popen(
+            self._popen = spawn(
                 command,
+                last_word,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

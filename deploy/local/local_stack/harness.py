@@ -29,7 +29,7 @@ from local_stack.child import start_time
 from local_stack.errors import StackError
 from local_stack.layout import Layout, open_layout, revision
 from local_stack.plan import Options, Plan, make_plan, new_run_id
-from local_stack.ports import LOOPBACK
+from local_stack.ports import LOOPBACK, release
 from local_stack.state import Phase, StackState
 from local_stack.supervisor import Exit, Supervisor
 from local_stack.table import DEPLOYMENTS, Profile, names_of
@@ -281,6 +281,8 @@ class Stack:
             state.write(self._plan.layout.state_file, now)
 
     def _clean_up(self) -> None:
+        if self._plan is not None:
+            release(port for ports in self._plan.ports.values() for port in ports.values())
         if self._temporary and not os.environ.get(KEEP):
             if self._plan is not None:
                 shutil.rmtree(self._plan.layout.run, ignore_errors=True)

@@ -19,7 +19,7 @@ from local_stack.environment import Surroundings, server_of
 from local_stack.errors import StackError
 from local_stack.keys import Keyring
 from local_stack.layout import Layout
-from local_stack.ports import LOOPBACK, choose, choose_from, is_free
+from local_stack.ports import LOOPBACK, choose, choose_from, take
 from local_stack.supervisor import Managed, Step, Supervisor, tail
 from local_stack.table import DEPLOYMENTS, GATEWAY_PORT, Deployment, Process, Profile, graph, processes
 
@@ -262,7 +262,7 @@ def keep_last(log: Path) -> None:
 def _choose_one(name: str, purpose: str, options: Options, last: int | None, taken: set[int]) -> int:
     if (name, purpose) == ("gateway", "public") and options.gateway_port is not None:
         return choose_from(options.gateway_port, taken)
-    if last is not None and last not in taken and is_free(last):
+    if last is not None and last not in taken and take(last):
         return last
     return choose(taken)
 

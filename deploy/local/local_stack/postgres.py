@@ -169,7 +169,9 @@ class Cluster:
         end = time.monotonic() + 5
         while True:
             kept = threading.Event()
-            child = Child(self.command(), self.account, log, {}, partial(_if_kept, kept, on_exit))
+            child = Child(
+                self.command(), self.account, log, {}, partial(_if_kept, kept, on_exit), last_word=STOP_SIGNAL
+            )
             if not child.wait(0.3) or time.monotonic() > end:
                 kept.set()
                 if not child.alive:

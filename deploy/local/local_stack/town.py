@@ -5,6 +5,7 @@ What tests of life events share. Nothing here may do what an office or a citizen
 """
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from local_stack.demo.programs import SYSTEMS
 from local_stack.demo.target import Target
 from local_stack.harness import Stack
 from local_stack.seed import read_all
+from local_stack.spawn import spawn
 from tongban import Citizen, NotBelieved, Office
 from tongban.citizen import file
 
@@ -100,7 +102,7 @@ class Town:
         command += ["--secrets", str(self.target.secrets(SYSTEMS[name])), "--trust", str(self.target.trust_file)]
         command += ["--state", str(self.target.state(name)), *options]
         with (self.logs / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            return spawn(command, signal.SIGTERM, stdout=log, stderr=subprocess.STDOUT)
 
     def fill_registers(self, names: Sequence[str] = REGISTERS) -> None:
         """Let these offices write down what they know; two at a time, since each is a process of its own."""

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from local_stack.demo.target import Target
 from local_stack.errors import StackError
+from local_stack.spawn import dying_with_us
 
 SYSTEMS = {
     "civil_affairs": "civil-affairs",
@@ -95,7 +96,10 @@ async def running(target: Target, name: str, on_line: OnLine, *options: str) -> 
     command += ["--secrets", str(target.secrets(SYSTEMS[name])), "--trust", str(target.trust_file)]
     command += ["--state", str(target.state(name)), *options]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        preexec_fn=dying_with_us(signal.SIGTERM),  # the thread of this loop lasts as long as the play
     )
     program = Program(name, process, on_line)
     try:

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from local_stack import control, daemon
@@ -54,14 +53,26 @@ def test_up_twice_says_that_it_runs_and_down_leaves_no_process_and_no_port(layou
     assert second.run_id == first.run_id
     assert daemon.down(layout.state, lines.append)
     assert _nothing_left(first)
-    assert not psutil.pid_exists(first.supervisor[0])
+    assert wait_until_gone(*first.supervisor, 10)
     assert not Path(first.control).exists()
     assert not daemon.down(layout.state, lines.append)
+
+
+def test_everything_ends_with_a_supervisor_that_is_killed(layout: Layout) -> None:
+    state = _up(layout)
+    pid, started = state.supervisor
+    os.kill(pid, signal.SIGKILL)
+    for process in state.processes.values():
+        assert wait_until_gone(process.pid or 0, process.started or 0, 20)
+    assert wait_until_gone(pid, started, 10)
+    assert not daemon.down(layout.state, lambda _line: None)
+    assert _nothing_left(state)
 
 
 def test_down_finds_what_a_dead_supervisor_left_behind(layout: Layout) -> None:
     state = _up(layout)
     pid, started = state.supervisor
+    os.kill(state.processes["kafka"].pid or 0, signal.SIGSTOP)  # frozen, it hears nothing
     os.kill(pid, signal.SIGKILL)
     assert wait_until_gone(pid, started, 10)
     assert not _nothing_left(state)
