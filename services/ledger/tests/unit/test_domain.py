@@ -18,6 +18,7 @@ ASKED = receipt("asker", "pending")
 GATE = receipt("gate", "pending")
 HOLDER = receipt("holder", "released", "d1")
 DELIVERED = receipt("delivery", "released", "d1")
+LOOK = receipt("view", "released")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,13 @@ DELIVERED = receipt("delivery", "released", "d1")
         ([receipt("view", "released")], []),
         ([receipt("identity", "released")], []),
         ([receipt("holder", "released")], []),
+        # Where the person looks first: what she decides, what nobody decides, what is withdrawn, and what crosses that.
+        ([ASKED, GATE, LOOK], ["holder"]),
+        ([ASKED, GATE, LOOK, LOOK, HOLDER, DELIVERED], []),
+        ([ASKED, GATE, LOOK, receipt("holder", "refused", "d2"), receipt("delivery", "refused", "d2")], []),
+        ([ASKED, GATE, LOOK, receipt("gate", "refused")], []),
+        ([ASKED, GATE, LOOK, receipt("gate", "refused"), HOLDER], ["delivery"]),
+        ([ASKED, GATE, LOOK, receipt("gate", "refused"), HOLDER, receipt("delivery", "refused", "d1")], []),
     ],
 )
 def test_each_side_calls_for_the_next(seen: list[Kept], missing: list[str]) -> None:
