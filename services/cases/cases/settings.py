@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What operators may set for cases (`CASES_...`)."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from contracts.catalogue.clocks import ASKER
 from kit.settings import ServiceSettings
+
+_ASKER_S: Final = int(ASKER.total_seconds())
 
 
 class Settings(ServiceSettings):
@@ -22,8 +25,9 @@ class Settings(ServiceSettings):
     """Addresses of the gateway, asked whether offices can reach us; without any, its outages count as silence."""
     certificates_urls: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """JSON: system id -> addresses of a certificates deployment, asked whether its offices can issue; likewise."""
-    ask_deadline_s: Annotated[int, Field(ge=10, le=7 * 86400)] = 3600
-    """Seconds that an office has to answer an evidence request."""
+    ask_deadline_s: Annotated[int, Field(ge=_ASKER_S, le=7 * 86400)] = _ASKER_S
+    """Seconds until the first answer to an evidence request, where its list entry says nothing. Never less than the
+    check of a release reckons with: whoever asks waits longer than the holder needs."""
 
     beat_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
     """Seconds between two signs of life; each asks the database, the bus and the outbox."""
