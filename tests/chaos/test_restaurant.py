@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ DESKS = {
     "data_office": (),
 }
 AWAY_S = 1.0
+LONG_AWAY_S = 30.0
+"""How long an office is really away: ten minutes, shortened to one twentieth."""
+PILE = 3
+"""Restaurants whose fire check waits in its inbox meanwhile."""
 PULSE = {"BEAT_S": "0.5", "OUTAGE_GAP_S": "3", "OUTAGE_SETTLE_S": "2"}
 """A quicker pulse of cases, so that an outage of seconds is one."""
 LEFT_S = 10.0
@@ -133,6 +138,37 @@ async def test_a_kill_in_mid_case_costs_nothing_but_time(scene: Scene, victim: s
 @pytest.mark.parametrize(("program", "step"), [("licensing", "r1"), ("fire", "r5")])
 async def test_an_offices_program_that_dies_goes_on_where_it_was(scene: Scene, program: str, step: str) -> None:
     await put_through(scene, program, step, "tasked")
+
+
+async def test_an_office_that_is_away_for_long_does_all_that_piled_up_when_it_is_back(scene: Scene) -> None:
+    """Everybody else goes on; what is its own waits in its inbox, and each case is delayed by that and no more."""
+    town = scene.town
+    town.close_desk("fire", kill=True)
+    try:
+        async with owner_of(town) as owner:
+            cases = [(await owner.apply(EVENT)).case_id for _ in range(PILE)]
+            for case_id in cases:
+                await reaches(town, case_id, "r5", "tasked")
+            await asyncio.sleep(LONG_AWAY_S)
+            for case_id in cases:  # all but the fire check, and the result pack that waits for it
+                await reaches(town, case_id, "r5", "tasked", 0.1)
+                await until(partial(_all_but_the_check, town, case_id), f"the rest of {case_id}", 60)
+            town.open_desk("fire", *DESKS["fire"])
+            began = time.monotonic()
+            for case_id in cases:
+                await completed(owner, case_id)
+            took = time.monotonic() - began
+    finally:
+        if "fire" not in town.programs:
+            town.open_desk("fire", *DESKS["fire"])
+    await scene.nothing_is_lost_or_doubled()
+    for case_id in cases:
+        await whole(town, case_id)
+    scene.say(f"fire was away for {LONG_AWAY_S:g} s with {PILE} tasks in its inbox; all were done {took:.1f} s later")
+
+
+async def _all_but_the_check(town: Town, case_id: str) -> bool:
+    return await steps_done(town, case_id) == len(restaurants.ISSUED) - 2
 
 
 def decide(town: Town, task_id: str) -> None:
