@@ -85,7 +85,7 @@ chaos-short: setup ## the same, each fault once (a few minutes)
 
 check: lint types imports unit ## all that needs no database: lint, types, imports, unit
 
-test: check store integration chaos-short ## all but the long chaos run and bench, about 25 minutes
+test: check store integration chaos-short ## all but the long chaos run and bench, about 28 minutes
 
 bench: setup ## measure the stack under load
 	$(BIN)/python -m bench

@@ -54,6 +54,10 @@ class Notebook(Queries):
         self.calls.append((query, args))
         return 1
 
+    async def fetchval(self, query: str, *args: Any) -> None:
+        """Keep a statement that tells something: here nobody listens."""
+        self.calls.append((query, args))
+
     async def executemany(self, query: str, args: Iterable[Sequence[Any]]) -> None:
         """Keep a statement for each tuple."""
         self.calls += [(query, tuple(one)) for one in args]

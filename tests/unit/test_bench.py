@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.bare_life import Notebook
+from cases import store
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,3 +36,11 @@ def test_the_bench_refuses_a_part_that_it_doesnt_have() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "coffee" in done.stderr
+
+
+async def test_what_cases_writes_of_an_ask_can_be_written_down_for_the_floor() -> None:
+    book = Notebook()
+    await store.mark_asked(book, "0197a0c2-0000-7000-8000-000000000001", "0197a0c2-0000-7000-8000-000000000002")
+    [(statement, given)] = book.calls
+    assert statement.startswith("UPDATE need")
+    assert len(given) == 2
