@@ -6,9 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.bare_life import Notebook
-from cases import store
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,9 +35,19 @@ def test_the_bench_refuses_a_part_that_it_doesnt_have() -> None:
     assert "coffee" in done.stderr
 
 
-async def test_what_cases_writes_of_an_ask_can_be_written_down_for_the_floor() -> None:
-    book = Notebook()
-    await store.mark_asked(book, "0197a0c2-0000-7000-8000-000000000001", "0197a0c2-0000-7000-8000-000000000002")
-    [(statement, given)] = book.calls
-    assert statement.startswith("UPDATE need")
-    assert len(given) == 2
+WRITES = """
+import asyncio
+from bench.bare_life import Notebook
+from cases import store
+book = Notebook()
+asyncio.run(store.mark_asked(book, "ask", "request"))
+print(book.calls[0][0].split()[:2], book.calls[0][1])
+"""
+
+
+def test_what_cases_writes_of_an_ask_can_be_written_down_for_the_floor() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['UPDATE', 'need'] ('ask', 'request')"
