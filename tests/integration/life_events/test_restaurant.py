@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.cases import CaseView
+from contracts.cases import CaseView, StepView
 from local_stack.demo.figures import queries
 from local_stack.offices import FIRE, MARKET_REGULATION, NATURAL_RESOURCES, PUBLIC_SECURITY, TOBACCO, URBAN_MANAGEMENT
 from local_stack.town import FORM, Applicant, Town, until
@@ -98,6 +98,32 @@ async def test_the_whole_way_and_every_figure_found_again(town: Town, owner: App
     assert (report["uploads"], report["visits"], report["deemedSteps"], report["commitments"]) == (1, 1, 1, 1)
     assert report["longestChain"] == 3
     assert report["elapsedWorkingDays"] >= 6  # four and two days passed, by the clock that deadlines follow
+
+
+async def test_the_window_leads_to_the_same_as_the_app(town: Town, owner: Applicant, desk: Opened) -> None:
+    licensing = await desk("licensing")
+    code = (await owner.citizen.confirm_code(MARKET_REGULATION)).code
+    by_app = await to_the_review(owner)
+    async with licensing.window(number=town.numbers["shop-owner"], code=code, clerk="k-17") as clerk:
+        # A clerk has all the calls that an applicant needs, and no others.
+        at_the_window = Applicant(town, clerk)  # type: ignore[arg-type]
+        by_window = await to_the_review(at_the_window)
+        for case_id in (by_app, by_window):
+            await town.clerk("licensing", "approve", await owner.task_id(case_id, "r4"))
+            await owner.until_step(case_id, "r8", "done")
+    await town.pass_days(6)
+    ends = []
+    for case_id in (by_app, by_window):
+        await owner.until_case(case_id, "completed")
+        await owner.until_step(case_id, "r6", lambda one: one.certificate_id is not None)
+        view = await owner.citizen.case(case_id)
+        ends.append([view.state, view.lead, view.uploads, view.report, *map(without_ids, view.steps)])
+    assert ends[0] == ends[1]
+
+
+def without_ids(step: StepView) -> StepView:
+    """Give a step without what differs between two cases: ids, and the deadline's second."""
+    return step.model_copy(update={"certificate_id": None, "deadline": step.deadline and step.deadline.date()})
 
 
 async def test_silence_never_approves_what_can_harm_people(town: Town, owner: Applicant) -> None:
