@@ -6,6 +6,7 @@ What it holds is the port's name, as an abstract socket that the kernel drops wi
 the same time, each before its services listen, never choose the same port.
 """
 
+import atexit
 import secrets
 import socket
 import sys
@@ -43,6 +44,12 @@ def release(ports: Iterable[int]) -> None:
         for port in ports:
             if port in _held:
                 _held.pop(port).close()
+
+
+@atexit.register
+def _release_all() -> None:
+    """Close what is still held: the kernel would drop it just so, but not without the interpreter's complaint."""
+    release(list(_held))
 
 
 def take(port: int) -> bool:

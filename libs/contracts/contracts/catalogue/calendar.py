@@ -45,15 +45,6 @@ def add_working_days(start: date | datetime, n: int, calendar: Calendar | None) 
     return start_of(working_day(start, n, calendar) + _DAY)
 
 
-def working_days_between(first: date | datetime, last: date | datetime, calendar: Calendar | None) -> int:
-    """Count the working days after the day of *first*, up to and with the day of *last*; 0 if that isn't later."""
-    day, end, count = day_of(first), day_of(last), 0
-    while day < end:
-        day += _DAY
-        count += is_working_day(day, calendar)
-    return count
-
-
 def working_time(since: datetime, until: datetime, calendar: Calendar | None) -> timedelta:
     """Give how much of the time from *since* to *until* lies within working days."""
     total, at = timedelta(), since.astimezone(UTC)

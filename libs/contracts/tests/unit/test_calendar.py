@@ -17,10 +17,10 @@ from contracts.catalogue.calendar import (
     is_working_day,
     start_of,
     working_day,
-    working_days_between,
     working_time,
 )
 
+DAY = timedelta(days=1)
 SPRING = Calendar(
     kind="calendar",
     id="working-days",
@@ -87,11 +87,16 @@ def test_a_deadline_passes_the_end_of_the_year() -> None:
     assert add_working_days(date(2026, 12, 30), 1, SPRING) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def test_working_days_between_counts_the_last_day_and_not_the_first() -> None:
-    assert working_days_between(at(24, 9), at(24, 17), None) == 0
-    assert working_days_between(at(24, 23), at(25, 1), None) == 1
-    assert working_days_between(date(2026, 2, 13), date(2026, 2, 28), SPRING) == 6
-    assert working_days_between(at(25), at(24), None) == 0
+def days_between(first: date, last: date, calendar: Calendar | None) -> timedelta:
+    """Give the working time after the day *first*, up to and with the day *last*: whole days."""
+    return working_time(start_of(first + DAY), start_of(last + DAY), calendar)
+
+
+def test_the_working_time_between_two_days_is_whole_working_days() -> None:
+    assert days_between(date(2026, 11, 24), date(2026, 11, 24), None) == timedelta()
+    assert days_between(date(2026, 11, 24), date(2026, 11, 25), None) == DAY
+    assert days_between(date(2026, 2, 13), date(2026, 2, 28), SPRING) == 6 * DAY
+    assert days_between(date(2026, 11, 25), date(2026, 11, 24), None) == timedelta()
 
 
 def test_a_moment_with_another_zone_belongs_to_its_day_of_utc() -> None:
@@ -150,7 +155,7 @@ def test_a_release_gives_its_calendar_in_force() -> None:
 def test_the_nth_working_day_is_n_working_days_away(day: date, n: int, calendar: Calendar | None) -> None:
     found = working_day(day, n, calendar)
     assert is_working_day(found, calendar)
-    assert working_days_between(day, found, calendar) == n
+    assert days_between(day, found, calendar) == n * DAY
     assert working_day(day, n + 1, calendar) > found
 
 
@@ -165,8 +170,8 @@ def test_a_deadline_is_a_midnight_after_a_working_day(start: datetime, n: int, c
 @given(DAYS, DAYS, DAYS, CALENDARS)
 def test_working_days_add_up(one: date, two: date, three: date, calendar: Calendar | None) -> None:
     first, middle, last = sorted([one, two, three])
-    whole = working_days_between(first, last, calendar)
-    assert whole == working_days_between(first, middle, calendar) + working_days_between(middle, last, calendar)
+    whole = days_between(first, last, calendar)
+    assert whole == days_between(first, middle, calendar) + days_between(middle, last, calendar)
 
 
 @given(MOMENTS, st.timedeltas(timedelta(), timedelta(days=20)), CALENDARS)

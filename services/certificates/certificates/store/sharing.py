@@ -21,6 +21,20 @@ class Waiting:
     rows: int
 
 
+def columns(tasks: Sequence[ShareTask]) -> list[list[object]]:
+    """Lay facts out as columns of `share_todo`, from office to status, in the order of the statements that take them."""
+    return [
+        [task.office for task in tasks],
+        [task.stream for task in tasks],
+        [task.grant_id for task in tasks],
+        [UUID(task.certificate_id) for task in tasks],
+        [task.version for task in tasks],
+        [task.event_seq for task in tasks],
+        [task.fact for task in tasks],
+        [task.status for task in tasks],
+    ]
+
+
 async def add(tx: Queries, tasks: Sequence[ShareTask]) -> dict[str, list[str]]:
     """Put facts of changed certificates up for sealing; give by certificate the grants that have begun by now.
 
@@ -40,14 +54,7 @@ async def add(tx: Queries, tasks: Sequence[ShareTask]) -> dict[str, list[str]]:
            JOIN certificate c ON (c.office, c.id) = (t.office, t.certificate_id)
            JOIN snapshot g ON (g.office, g.type) = (c.office, c.type) AND NOT g.over
            ORDER BY c.id, g.grant_id""",
-        [task.office for task in tasks],
-        [task.stream for task in tasks],
-        [task.grant_id for task in tasks],
-        [UUID(task.certificate_id) for task in tasks],
-        [task.version for task in tasks],
-        [task.event_seq for task in tasks],
-        [task.fact for task in tasks],
-        [task.status for task in tasks],
+        *columns(tasks),
     )
     begun: dict[str, list[str]] = {}
     for row in rows:

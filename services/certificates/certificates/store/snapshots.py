@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from certificates.domain import EventGrant, ShareTask, Status
+from certificates.store.sharing import columns
 from kit.db import Queries
 
 
@@ -125,14 +126,7 @@ async def queue(tx: Queries, tasks: Sequence[ShareTask]) -> int:
            WHERE NOT EXISTS (SELECT FROM share s WHERE s.office = t.office AND s.share_id = t.stream)
              AND NOT EXISTS (SELECT FROM share_todo w WHERE w.stream = t.stream)
            ORDER BY ord""",
-        [task.office for task in tasks],
-        [task.stream for task in tasks],
-        [task.grant_id for task in tasks],
-        [UUID(task.certificate_id) for task in tasks],
-        [task.version for task in tasks],
-        [task.event_seq for task in tasks],
-        [task.fact for task in tasks],
-        [task.status for task in tasks],
+        *columns(tasks),
     )
 
 
