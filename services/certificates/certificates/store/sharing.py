@@ -22,7 +22,7 @@ class Waiting:
 
 
 def columns(tasks: Sequence[ShareTask]) -> list[list[object]]:
-    """Lay facts out as columns of `share_todo`, from office to status, in the order of the statements that take them."""
+    """Lay facts out as columns of `share_todo`, from office to status, as the statements take them."""
     return [
         [task.office for task in tasks],
         [task.stream for task in tasks],
